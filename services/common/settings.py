@@ -1,0 +1,280 @@
+"""What an operator may set: environment variables that begin with REGARD_, read once at start.
+
+`Settings` is the only list of them; `reference()` makes the documentation's table from it.
+Each service has two more, REGARD_<NAME>_LISTEN and REGARD_<NAME>_ADDRESS, kept by name in `listen` and `address`.
+"""
+
+import difflib
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+PREFIX = "REGARD_"
+_PER_SERVICE = re.compile(rf"{PREFIX}(?P<service>[A-Z][A-Z0-9_]*)_(?P<kind>LISTEN|ADDRESS)")
+
+
+class BadSettings(Exception):
+    """A variable has a value that can't be used; each sentence says which, and what to do, in English and in French."""
+
+    def __init__(self, sentences: tuple[str, ...]) -> None:
+        self.sentences = sentences
+        super().__init__("\n".join(sentences))
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What a variable is for, and which values it takes, in both languages."""
+
+    en: str
+    fr: str
+    takes_en: str
+    takes_fr: str
+
+
+_URI = ("an address, or nothing", "une adresse, ou rien")
+_PORT = ("a whole number from 0 to 65535", "un nombre entier de 0 à 65535")
+_TEXT = ("text", "un texte")
+_FILE = ("the path of a file", "le chemin d'un fichier")
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class Settings(BaseSettings):
+    """The settings of one process; frozen, so that nothing changes under a running service."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    data: Annotated[
+        Path,
+        Explained(
+            "Folder of everything that Regard keeps by itself: embedded event store, views, keys, log tiles.",
+            "Dossier de tout ce que Regard garde lui-même : journal d'événements embarqué, vues, clés, tuiles.",
+            "the path of a folder",
+            "le chemin d'un dossier",
+        ),
+    ] = Path("data")
+    host: Annotated[
+        str,
+        Explained(
+            "Address on which the gateway listens.",
+            "Adresse sur laquelle la passerelle écoute.",
+            "an IP address of this machine; 0.0.0.0 for all",
+            "une adresse IP de cette machine ; 0.0.0.0 pour toutes",
+        ),
+    ] = "127.0.0.1"
+    port: Annotated[
+        Port,
+        Explained(
+            "Port of the gateway: page, JSON, gRPC and gRPC-Web. 0 takes a free one.",
+            "Port de la passerelle : page, JSON, gRPC et gRPC-Web. 0 en prend un libre.",
+            *_PORT,
+        ),
+    ] = 8080
+    public_url: Annotated[
+        str,
+        Explained(
+            "Address under which people reach Regard; empty for http://localhost and the port.",
+            "Adresse à laquelle on accède à Regard ; vide pour http://localhost et le port.",
+            *_URI,
+        ),
+    ] = ""
+    eventstore_uri: Annotated[
+        str,
+        Explained(
+            "KurrentDB or EventStoreDB, as esdb://… or kurrentdb://…; empty for the embedded event store.",
+            "KurrentDB ou EventStoreDB, sous la forme esdb://… ou kurrentdb://… ; vide pour le journal embarqué.",
+            *_URI,
+        ),
+    ] = ""
+    eventstore_port: Annotated[
+        Port,
+        Explained(
+            "Port of the embedded event store; 0 takes a free one.",
+            "Port du journal d'événements embarqué ; 0 en prend un libre.",
+            *_PORT,
+        ),
+    ] = 0
+    kafka_bootstrap: Annotated[
+        str,
+        Explained(
+            "Kafka brokers as host:port,host:port; empty for the embedded one.",
+            "Serveurs Kafka, sous la forme hôte:port,hôte:port ; vide pour celui qui est embarqué.",
+            *_URI,
+        ),
+    ] = ""
+    database_url: Annotated[
+        str,
+        Explained(
+            "PostgreSQL for the views, as postgresql+asyncpg://…; empty for SQLite files in the data folder.",
+            "PostgreSQL pour les vues, sous la forme postgresql+asyncpg://… ; vide pour des fichiers SQLite.",
+            *_URI,
+        ),
+    ] = ""
+    master_key: Annotated[
+        SecretStr,
+        Explained(
+            "The key that wraps all others. Prefer the file.",
+            "La clé qui enveloppe toutes les autres. Préférez le fichier.",
+            "32 bytes in base64",
+            "32 octets en base64",
+        ),
+    ] = SecretStr("")
+    master_key_file: Annotated[
+        Path | None,
+        Explained(
+            "File that holds the master key; unset, embedded mode makes one in the data folder.",
+            "Fichier de la clé maîtresse ; sans lui, le mode embarqué en crée une dans le dossier de données.",
+            *_FILE,
+        ),
+    ] = None
+    internal_key_file: Annotated[
+        Path | None,
+        Explained(
+            "File with the key by which services recognise one another (PEM, P-256); as for the master key.",
+            "Fichier de la clé par laquelle les services se reconnaissent (PEM, P-256) ; comme la clé maîtresse.",
+            *_FILE,
+        ),
+    ] = None
+    issuer: Annotated[
+        str,
+        Explained("Issuer named in access tokens.", "Émetteur nommé dans les jetons d'accès.", *_TEXT),
+    ] = "regard"
+    audience: Annotated[
+        str,
+        Explained("Audience named in access tokens.", "Destinataire nommé dans les jetons d'accès.", *_TEXT),
+    ] = "regard"
+    jwks_url: Annotated[
+        str,
+        Explained(
+            "Where the public keys of access tokens are found; set for you when everything runs in one process.",
+            "Où se trouvent les clés publiques des jetons d'accès ; réglé d'avance quand tout est en un processus.",
+            *_URI,
+        ),
+    ] = ""
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        Explained(
+            "How much is logged.",
+            "Ce qui est journalisé.",
+            "debug, info, warning or error",
+            "debug, info, warning ou error",
+        ),
+    ] = "info"
+    metrics_port: Annotated[
+        Port,
+        Explained("Port for Prometheus metrics; 0 for none.", "Port des mesures Prometheus ; 0 pour aucun.", *_PORT),
+    ] = 0
+    listen: Annotated[
+        Mapping[str, str],
+        Explained(
+            "REGARD_<NAME>_LISTEN: where a service that runs alone listens.",
+            "REGARD_<NOM>_LISTEN : où écoute un service lancé seul.",
+            "host:port",
+            "hôte:port",
+        ),
+    ] = Field(default_factory=dict)
+    address: Annotated[
+        Mapping[str, str],
+        Explained(
+            "REGARD_<NAME>_ADDRESS: where the others reach that service.",
+            "REGARD_<NOM>_ADDRESS : où les autres atteignent ce service.",
+            "host:port",
+            "hôte:port",
+        ),
+    ] = Field(default_factory=dict)
+
+    @property
+    def keys_folder(self) -> Path:
+        """Where embedded mode keeps the keys it made."""
+        return self.data / "keys"
+
+    @property
+    def url(self) -> str:
+        """Where people reach Regard."""
+        return self.public_url or f"http://localhost:{self.port}"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments first, then the environment, with the two variables of each service."""
+        return init_settings, env_settings, _PerService(settings_cls)
+
+
+class _PerService(PydanticBaseSettingsSource):
+    """Collects REGARD_<NAME>_LISTEN and REGARD_<NAME>_ADDRESS into `listen` and `address`."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        found: dict[str, Any] = {"listen": {}, "address": {}}
+        for name, value in os.environ.items():
+            if match := _PER_SERVICE.fullmatch(name):
+                found[match["kind"].lower()][match["service"].lower()] = value
+        return found
+
+
+def load_settings(**overrides: object) -> Settings:
+    """The settings in the environment, `overrides` first. Raises BadSettings."""
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]  # checked by pydantic, that is the point
+    except ValidationError as error:
+        names = dict.fromkeys(str(one["loc"][0]) for one in error.errors(include_input=False, include_url=False))
+        raise BadSettings(tuple(_sentence(name) for name in names)) from None
+
+
+def _sentence(name: str) -> str:
+    explained = _explained(Settings.model_fields[name])
+    variable = PREFIX + name.upper()
+    return (
+        f"{variable} can't be used: it takes {explained.takes_en}. "
+        f"/ {variable} est inutilisable : il faut {explained.takes_fr}."
+    )
+
+
+def misspelt(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Sentences about variables that begin with REGARD_, mean nothing, and resemble one that does."""
+    known = [PREFIX + name.upper() for name in Settings.model_fields]
+    unknown = (name for name in environment if name.startswith(PREFIX) and name not in known)
+    close = (
+        (name, difflib.get_close_matches(name, known, n=1, cutoff=0.8))
+        for name in unknown
+        if not _PER_SERVICE.fullmatch(name)
+    )
+    return tuple(
+        f"{name} means nothing to Regard; is {match[0]} meant? / {name} ne dit rien à Regard ; est-ce {match[0]} ?"
+        for name, match in close
+        if match
+    )
+
+
+def reference(language: Literal["en", "fr"] = "en") -> str:
+    """The table of all settings, in Markdown."""
+    head = ("Variable", "Default", "Meaning") if language == "en" else ("Variable", "Par défaut", "Sens")
+    rows = [f"| {' | '.join(head)} |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        explained = _explained(field)
+        meaning = explained.en if language == "en" else explained.fr
+        takes = explained.takes_en if language == "en" else explained.takes_fr
+        variable = f"{PREFIX}<NAME>_{name.upper()}" if name in ("listen", "address") else PREFIX + name.upper()
+        default = "" if field.default_factory or isinstance(field.default, SecretStr) else field.default
+        shown = f"`{default}`" if default not in ("", None) else ""
+        rows.append(f"| `{variable}` | {shown} | {meaning} ({takes}) |")
+    return "\n".join(rows) + "\n"
+
+
+def _explained(field: FieldInfo) -> Explained:
+    return next(note for note in field.metadata if isinstance(note, Explained))

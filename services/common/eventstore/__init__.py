@@ -1,5 +1,6 @@
 """The event store: its port, the client of a KurrentDB or EventStoreDB node, and the twin in memory."""
 
+from services.common.eventstore.kurrent import KurrentEventStore
 from services.common.eventstore.memory import MemoryEventStore
 from services.common.eventstore.types import (
     AppendOutcomeUnknown,
@@ -22,6 +23,7 @@ __all__ = [
     "Expected",
     "ExpectedState",
     "History",
+    "KurrentEventStore",
     "MemoryEventStore",
     "NewEvent",
     "Recorded",

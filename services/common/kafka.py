@@ -1,0 +1,186 @@
+"""Kafka: how its clients are configured, and what a record carries.
+
+A record is a CloudEvent in binary mode (CloudEvents Kafka binding 1.0.2): key = stream, value = the event's bytes,
+attributes in headers. `ce_previous` is ours: the position of the record before it in its partition, by which a reader
+notices what never arrived.
+"""
+
+import contextlib
+import logging
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from types import MappingProxyType
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import TopicAlreadyExistsError
+from aiokafka.partitioner import murmur2
+from faststream.kafka import KafkaBroker
+
+from services.common.contracts import EventFile
+from services.common.errors import Kind, refusal
+from services.common.eventstore import Recorded
+from services.common.ids import Position, StreamName
+
+Headers = Sequence[tuple[str, bytes]]
+
+POSITION_DIGITS = 20
+_REQUEST_TIMEOUT_MS = 10_000
+
+# The event's metadata that has a name of its own among the attributes; anything else travels under our prefix.
+_ATTRIBUTES: Mapping[str, str] = MappingProxyType(
+    {
+        "command_id": "ce_commandid",
+        "correlation_id": "ce_correlationid",
+        "causation_id": "ce_causationid",
+        "actor": "ce_actor",
+        "traceparent": "ce_traceparent",
+        "tracestate": "ce_tracestate",
+        "schema": "ce_schema",
+    }
+)
+_METADATA_KEYS = MappingProxyType({attribute: key for key, attribute in _ATTRIBUTES.items()})
+_OTHER = "regard_"
+
+WRONG_PARTITIONS = refusal(
+    "PRJ-03",
+    Kind.FAILED_PRECONDITION,
+    en="The Kafka topic {topic} has {actual} partitions where {expected} are needed.",
+    fr="Le sujet Kafka {topic} a {actual} partitions là où il en faut {expected}.",
+    remedy_en="Delete the topic and start again: the event store fills it anew.",
+    remedy_fr="Supprimez le sujet et redémarrez : le journal des événements le remplira.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Kafka:
+    """Where a Kafka cluster is, and how long its clients wait for it."""
+
+    bootstrap: str
+    view_wait_ms: int = 500
+    reaction_wait_ms: int = 500
+    session_timeout_ms: int = 10_000
+    topics_exist: bool = False
+
+    def producer(self) -> AIOKafkaProducer:
+        """An idempotent producer, to be started; it waits for all replicas."""
+        return AIOKafkaProducer(
+            bootstrap_servers=self.bootstrap,
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=0,
+            max_batch_size=256 * 1024,
+            request_timeout_ms=_REQUEST_TIMEOUT_MS,
+        )
+
+    def broker(self) -> KafkaBroker:
+        """What subscribers are declared on; it consumes only and creates nothing."""
+        return KafkaBroker(
+            self.bootstrap,
+            consumer_only=True,
+            apply_types=False,
+            request_timeout_ms=_REQUEST_TIMEOUT_MS,
+            logger=logging.getLogger(__name__),
+            log_level=logging.DEBUG,
+        )
+
+    async def create_topics(self, event_files: Sequence[EventFile]) -> None:
+        """Makes the topics that are missing; Refused (PRJ-03) if one has another number of partitions."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap, request_timeout_ms=_REQUEST_TIMEOUT_MS)
+        await admin.start()
+        try:
+            if not self.topics_exist:
+                missing = {file.topic for file in event_files} - set(await admin.list_topics())
+                for file in event_files:
+                    if file.topic in missing:
+                        await _create(admin, file)
+            described = await admin.describe_topics([file.topic for file in event_files])
+        finally:
+            await admin.close()
+        actual = {topic["topic"]: len(topic["partitions"]) for topic in described}
+        for file in event_files:
+            if actual[file.topic] != file.partitions:
+                raise WRONG_PARTITIONS(topic=file.topic, actual=str(actual[file.topic]), expected=str(file.partitions))
+
+
+async def _create(admin: AIOKafkaAdminClient, file: EventFile) -> None:
+    # -1: as many replicas as the cluster's own default.
+    with contextlib.suppress(TopicAlreadyExistsError):
+        await admin.create_topics([NewTopic(file.topic, file.partitions, -1)])
+
+
+@lru_cache(maxsize=65_536)
+def partition_of(stream: str, partitions: int) -> int:
+    """The partition of a stream's records, as Kafka's own clients choose it for the key."""
+    return int((murmur2(stream.encode()) & 0x7FFFFFFF) % partitions)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A record as it came: the event, its place, and the position of the record before it there (0: none)."""
+
+    topic: str
+    partition: int
+    previous: Position
+    recorded: Recorded
+
+
+@dataclass(frozen=True, slots=True)
+class Undecodable:
+    """A record that is not one of ours, or is broken."""
+
+    topic: str
+    partition: int
+    offset: int
+    reason: str
+
+
+def encode_headers(recorded: Recorded, previous: int, service: str) -> Headers:
+    """The attributes of an event; `previous` is the position before it in its partition, 0 for the first."""
+    headers = {
+        "ce_specversion": "1.0",
+        "ce_id": str(recorded.id),
+        "ce_source": f"/regard/{service}",
+        "ce_type": recorded.type,
+        "ce_subject": recorded.stream,
+        "ce_time": recorded.recorded_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "ce_dataschema": f"type.googleapis.com/{recorded.type}",
+        "content-type": "application/protobuf",
+        "ce_sequence": f"{recorded.position:0{POSITION_DIGITS}}",
+        "ce_previous": f"{previous:0{POSITION_DIGITS}}",
+        "ce_streamrevision": str(recorded.revision),
+    }
+    for key, value in recorded.metadata.items():
+        headers[_ATTRIBUTES.get(key, _OTHER + key)] = value
+    for hop in ("traceparent", "tracestate"):
+        if hop in recorded.metadata:
+            headers[hop] = recorded.metadata[hop]
+    return [(name, value.encode()) for name, value in headers.items()]
+
+
+def decode_record(topic: str, partition: int, offset: int, headers: Headers, value: bytes) -> Arrival | Undecodable:
+    """The event that a record carries; never raises."""
+    try:
+        found = {name: content.decode() for name, content in headers}
+        recorded = Recorded(
+            stream=StreamName(found["ce_subject"]),
+            revision=int(found["ce_streamrevision"]),
+            position=Position(int(found["ce_sequence"])),
+            id=uuid.UUID(found["ce_id"]),
+            type=found["ce_type"],
+            data=value,
+            metadata=MappingProxyType(_metadata(found)),
+            recorded_at=datetime.fromisoformat(found["ce_time"]),
+        )
+        return Arrival(topic, partition, Position(int(found["ce_previous"])), recorded)
+    except Exception as error:  # whatever is wrong with it, one record must not stop the others
+        return Undecodable(topic, partition, offset, type(error).__name__)
+
+
+def _metadata(headers: Mapping[str, str]) -> dict[str, str]:
+    own = {key: headers[attribute] for attribute, key in _METADATA_KEYS.items() if attribute in headers}
+    other = {name.removeprefix(_OTHER): value for name, value in headers.items() if name.startswith(_OTHER)}
+    return own | other

@@ -2,6 +2,7 @@
 
 import secrets
 import uuid
+from datetime import UTC, datetime, timedelta
 from typing import NewType
 
 from services.common.clock import Clock
@@ -12,10 +13,12 @@ StreamName = NewType("StreamName", str)
 Position = NewType("Position", int)
 """Place of an event in the whole log: strictly increasing, 0 means before everything."""
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 def new_id(clock: Clock) -> str:
     """A UUIDv7 (RFC 9562, 5.7): 48 bits of milliseconds, 74 random bits, so that ids sort by age."""
-    milliseconds = int(clock().timestamp() * 1000)
+    milliseconds = (clock() - _EPOCH) // timedelta(milliseconds=1)
     random = secrets.randbits(74)
     value = (milliseconds & (1 << 48) - 1) << 80 | 0x7 << 76 | random >> 62 << 64 | 0b10 << 62 | random & (1 << 62) - 1
     return str(uuid.UUID(int=value))

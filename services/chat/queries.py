@@ -1,0 +1,155 @@
+"""SQL reads of chat's tables."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import sqlalchemy as sa
+from regard.common.v1.common_pb2 import Level
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.chat.views import BELONGING, MARKS, MESSAGES, REACTIONS, ROOMS, microseconds
+
+
+@dataclass(frozen=True, slots=True)
+class RoomRow:
+    """A room; `name` is a serialised Sealed, empty for a direct conversation."""
+
+    room_id: str
+    group_id: str
+    name: bytes
+    direct: bool
+    closed: bool
+    opened_at_us: int
+    last_sequence: int
+    last_at_us: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRow:
+    """A message; `body` is a serialised Sealed, None once withdrawn or erased."""
+
+    message_id: str
+    room_id: str
+    group_id: str
+    sequence: int
+    author_id: str
+    body: bytes | None
+    body_type: str
+    level: Level
+    reply_to_id: str
+    mentioned_ids: Sequence[str]
+    sent_at_us: int
+    edited_at_us: int | None
+    withdrawn: bool
+    erased: bool
+    position: int
+    reactions: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Who reacted, by emoji."""
+
+
+def _rooms() -> sa.Select[tuple[object, ...]]:
+    last_sequence = (
+        sa.select(sa.func.max(MESSAGES.c.sequence)).where(MESSAGES.c.room_id == ROOMS.c.room_id).scalar_subquery()
+    )
+    last_at = (
+        sa.select(MESSAGES.c.sent_at_us)
+        .where(MESSAGES.c.room_id == ROOMS.c.room_id)
+        .order_by(MESSAGES.c.sequence.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    return sa.select(ROOMS, sa.func.coalesce(last_sequence, 0).label("last_sequence"), last_at.label("last_at_us"))
+
+
+async def room(tx: AsyncConnection, room_id: str) -> RoomRow | None:
+    """One room, or None."""
+    found = (await tx.execute(_rooms().where(ROOMS.c.room_id == room_id))).mappings().first()
+    return RoomRow(**found) if found else None
+
+
+async def rooms_of(tx: AsyncConnection, group_ids: Collection[str]) -> list[RoomRow]:
+    """Rooms of these groups, latest conversation first."""
+    found = await tx.execute(_rooms().where(ROOMS.c.group_id.in_(group_ids)))
+    rows = [RoomRow(**row) for row in found.mappings()]
+    return sorted(rows, key=lambda row: (row.last_at_us or row.opened_at_us, row.room_id), reverse=True)
+
+
+async def groups_of(tx: AsyncConnection, person_id: str) -> list[str]:
+    """Groups that a person belongs to, as far as this view knows: a hint for the guard, never a permission."""
+    found = await tx.scalars(sa.select(BELONGING.c.group_id).where(BELONGING.c.person_id == person_id))
+    return list(found)
+
+
+async def marks_of(tx: AsyncConnection, person_id: str, room_ids: Collection[str]) -> dict[str, int]:
+    """How far a person has read, by room."""
+    found = await tx.execute(
+        sa.select(MARKS.c.room_id, MARKS.c.sequence).where(
+            MARKS.c.person_id == person_id, MARKS.c.room_id.in_(room_ids)
+        )
+    )
+    return {room_id: sequence for room_id, sequence in found}
+
+
+async def message(tx: AsyncConnection, room_id: str, message_id: str) -> MessageRow | None:
+    """One message of a room, or None."""
+    found = await _messages(tx, MESSAGES.c.message_id == message_id, MESSAGES.c.room_id == room_id)
+    return found[0] if found else None
+
+
+async def messages_before(
+    tx: AsyncConnection,
+    room_id: str,
+    *,
+    levels: Collection[Level],
+    since: datetime | None,
+    before_sequence: int | None,
+    before: datetime | None,
+    limit: int,
+) -> list[MessageRow]:
+    """A room's messages at these levels, newest first."""
+    conditions = [MESSAGES.c.room_id == room_id, MESSAGES.c.level.in_(levels)]
+    if since is not None:
+        conditions.append(MESSAGES.c.sent_at_us >= microseconds(since))
+    if before_sequence is not None:
+        conditions.append(MESSAGES.c.sequence < before_sequence)
+    if before is not None:
+        conditions.append(MESSAGES.c.sent_at_us < microseconds(before))
+    return await _messages(tx, *conditions, order=MESSAGES.c.sequence.desc(), limit=limit)
+
+
+async def messages_changed(tx: AsyncConnection, group_ids: Collection[str], after: int, limit: int) -> list[MessageRow]:
+    """Messages of these groups whose last change lies after position `after`, in the order of those changes."""
+    conditions = (MESSAGES.c.group_id.in_(group_ids), MESSAGES.c.position > after)
+    return await _messages(tx, *conditions, order=MESSAGES.c.position, limit=limit)
+
+
+async def messages_by_id(tx: AsyncConnection, message_ids: Collection[str]) -> dict[str, MessageRow]:
+    """These messages, by id."""
+    return {row.message_id: row for row in await _messages(tx, MESSAGES.c.message_id.in_(message_ids))}
+
+
+async def present(tx: AsyncConnection, message_ids: Collection[str]) -> set[str]:
+    """Which of these messages exist."""
+    return set(await tx.scalars(sa.select(MESSAGES.c.message_id).where(MESSAGES.c.message_id.in_(message_ids))))
+
+
+async def _messages(
+    tx: AsyncConnection,
+    *conditions: sa.ColumnElement[bool],
+    order: sa.ColumnElement[int] | None = None,
+    limit: int | None = None,
+) -> list[MessageRow]:
+    found = await tx.execute(sa.select(MESSAGES).where(*conditions).order_by(order).limit(limit))
+    rows = [dict(row) for row in found.mappings()]
+    reactions: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    if rows:
+        given = await tx.execute(
+            sa.select(REACTIONS)
+            .where(REACTIONS.c.message_id.in_([row["message_id"] for row in rows]))
+            .order_by(REACTIONS.c.emoji, REACTIONS.c.person_id)
+        )
+        for message_id, person_id, emoji in given:
+            reactions[message_id][emoji].append(person_id)
+    return [MessageRow(**row, reactions=reactions.get(row["message_id"], {})) for row in rows]

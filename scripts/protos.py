@@ -84,8 +84,9 @@ def generate(*, if_changed: bool) -> None:
     fresh = GEN.with_name("gen.new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir()
-    outs = [f"--{kind}={fresh}" for kind in ("python_out", "pyi_out", "grpc_python_out")]
-    protoc(protos, *outs, *sources(protos))
+    outs = [f"--{kind}={fresh}" for kind in ("python_out", "pyi_out", "grpc_python_out", "mypy_grpc_out")]
+    plugin = f"--plugin={Path(sys.executable).with_name('protoc-gen-mypy_grpc')}"
+    protoc(protos, plugin, *outs, "--mypy_grpc_opt=quiet", *sources(protos))
     protoc(protos, f"--python_out={fresh}", f"--pyi_out={fresh}", VALIDATE)
     image(protos, fresh / "api.binpb", comments=False)
     image(protos, fresh / "api.src.binpb", comments=True)

@@ -85,6 +85,24 @@ class Settings(BaseSettings):
             *_URI,
         ),
     ] = ""
+    origins: Annotated[
+        str,
+        Explained(
+            "Web origins, besides the gateway's own, whose pages may call.",
+            "Origines web, en plus de celle de la passerelle, dont les pages peuvent appeler.",
+            "https://host,https://host, or nothing",
+            "https://hôte,https://hôte, ou rien",
+        ),
+    ] = ""
+    access_log: Annotated[
+        bool,
+        Explained(
+            "Whether the gateway writes a line per call: method and outcome, no person, address or path.",
+            "Si la passerelle écrit une ligne par appel : méthode et issue, sans personne, adresse ni chemin.",
+            "true or false",
+            "true ou false",
+        ),
+    ] = False
     eventstore_uri: Annotated[
         str,
         Explained(

@@ -1,0 +1,188 @@
+"""A gateway with something behind it: an in-process chat service, a page, and the keys of a test issuer."""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import time
+
+import grpc
+import grpc.aio
+import httpx
+from google.rpc import error_details_pb2, status_pb2
+from joserfc import jwt
+from joserfc.jwk import ECKey
+from regard.chat.v1 import chat_pb2, chat_pb2_grpc
+from regard.groups.v1 import groups_pb2, groups_pb2_grpc
+from regard.identity.v1 import identity_pb2, identity_pb2_grpc
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from services.common import contracts
+from services.common.http import serve_http
+from services.common.settings import Settings
+from services.gateway.config import Address, Addresses, Limits
+from services.gateway.gateway import Gateway
+from tests.grpcweb import WebChannel
+
+ROOM = "01900000-0000-7000-8000-000000000001"
+PERSON = "01900000-0000-7000-8000-0000000000aa"
+
+
+class Issuer:
+    """Signs access tokens as identity would."""
+
+    def __init__(self) -> None:
+        self._key = ECKey.generate_key("P-256", {"kid": "k1", "use": "sig", "alg": "ES256"})
+
+    def jwks(self) -> dict[str, object]:
+        return {"keys": [self._key.as_dict(private=False)]}
+
+    def token(self, *, by: ECKey | None = None, **claims: object) -> str:
+        now_s = int(time())
+        usual: dict[str, object] = {
+            "iss": "regard", "aud": "regard", "sub": PERSON, "sid": "s", "roles": [], "iat": now_s, "exp": now_s + 600,
+        }  # fmt: skip
+        return jwt.encode({"alg": "ES256", "kid": "k1"}, usual | claims, by or self._key, ["ES256"])
+
+
+@dataclass
+class Chat(chat_pb2_grpc.ChatServiceServicer):
+    """Answers like the chat service; remembers what came with each call."""
+
+    seen: list[dict[str, str]] = field(default_factory=list)
+    go_on: asyncio.Event = field(default_factory=asyncio.Event)
+    cancelled: asyncio.Event = field(default_factory=asyncio.Event)
+    silent: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def SendMessage(self, request, context):  # type: ignore[no-untyped-def]  # noqa: N802
+        self._note(context)
+        context.set_trailing_metadata((("x-consistency-token", "here"),))
+        return chat_pb2.SendMessageResponse(message_id=request.body)
+
+    async def ListMessages(self, request, context):  # type: ignore[no-untyped-def]  # noqa: N802
+        self._note(context)
+        message = chat_pb2.Message(id="m", room_id=request.room_id, sequence=2**53 + 1)
+        return chat_pb2.ListMessagesResponse(messages=[message] * (request.page.size or 1))
+
+    async def GetRoom(self, request, context):  # type: ignore[no-untyped-def]  # noqa: N802
+        status = status_pb2.Status(code=grpc.StatusCode.NOT_FOUND.value[0], message="no such room")
+        status.details.add().Pack(error_details_pb2.ErrorInfo(reason="CHT-01", domain="regard"))
+        violation = error_details_pb2.BadRequest.FieldViolation(field="room_id", description="unknown")
+        status.details.add().Pack(error_details_pb2.BadRequest(field_violations=[violation]))
+        context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+        await context.abort(grpc.StatusCode.NOT_FOUND, status.message)
+
+    async def CloseRoom(self, request, context):  # type: ignore[no-untyped-def]  # noqa: N802
+        try:
+            self.silent.set()
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            raise
+
+    async def Subscribe(self, request, context):  # type: ignore[no-untyped-def]  # noqa: N802
+        self._note(context)
+        try:
+            yield chat_pb2.SubscribeResponse(cursor="1")
+            await self.go_on.wait()
+            if request.cursor == "fail":
+                await context.abort(grpc.StatusCode.UNAVAILABLE, "stopping")
+            yield chat_pb2.SubscribeResponse(cursor="2")
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            raise
+
+    def _note(self, context: grpc.aio.ServicerContext) -> None:
+        self.seen.append({key: str(value) for key, value in context.invocation_metadata() or ()})
+
+
+class Auth(identity_pb2_grpc.AuthServiceServicer):
+    """Signs everyone in."""
+
+    async def SignIn(self, request, context):  # type: ignore[no-untyped-def]  # noqa: N802
+        return identity_pb2.SignInResponse(tokens=identity_pb2.Tokens(access_token="t"))
+
+
+class Keys(groups_pb2_grpc.GroupInternalServiceServicer):
+    """What must never be reached from outside."""
+
+    async def GetContentKeys(self, request, context):  # type: ignore[no-untyped-def]  # noqa: N802
+        return groups_pb2.GetContentKeysResponse()
+
+
+@dataclass
+class Behind:
+    """A gateway, and hands on both of its sides."""
+
+    gateway: Gateway
+    chat: Chat
+    issuer: Issuer
+    http: httpx.AsyncClient
+    channel: grpc.aio.Channel
+    web: WebChannel
+    backend: grpc.aio.Server
+    headers: Mapping[str, str]
+
+    @property
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        """The same token, for gRPC."""
+        return tuple(self.headers.items())
+
+
+@contextlib.asynccontextmanager
+async def gateway_with_services(
+    folder: Path, *, limits: Limits | None = None, port: int = 0, **settings: object
+) -> AsyncIterator[Behind]:
+    """Everything started, in order; everything ended."""
+    issuer, chat = Issuer(), Chat()
+    backend = grpc.aio.server()
+    chat_pb2_grpc.add_ChatServiceServicer_to_server(chat, backend)
+    identity_pb2_grpc.add_AuthServiceServicer_to_server(Auth(), backend)
+    groups_pb2_grpc.add_GroupInternalServiceServicer_to_server(Keys(), backend)
+    grpc_port = backend.add_insecure_port("127.0.0.1:0")
+    await backend.start()
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(backend.stop, None)
+        identity = await stack.enter_async_context(serve_http(_jwks_app(issuer), "127.0.0.1"))
+        page = await stack.enter_async_context(serve_http(_page_app(), "127.0.0.1"))
+        services = {method.service: Address("127.0.0.1", grpc_port) for method in contracts.methods()}
+        addresses = Addresses(services, Address("127.0.0.1", identity.port), Address("127.0.0.1", page.port))
+        gateway = Gateway(Settings(data=folder, **settings), addresses, port, limits=limits)  # type: ignore[arg-type]
+        await stack.enter_async_context(gateway)
+        url = f"http://127.0.0.1:{gateway.port}"
+        http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, trust_env=False))
+        # A connection of its own: gRPC shares them among channels to the same address.
+        options = [("grpc.use_local_subchannel_pool", 1)]
+        channel = await stack.enter_async_context(grpc.aio.insecure_channel(f"127.0.0.1:{gateway.port}", options))
+        headers = {"authorization": f"Bearer {issuer.token()}"}
+        yield Behind(gateway, chat, issuer, http, channel, WebChannel(http, url, headers), backend, headers)
+
+
+def _jwks_app(issuer: Issuer) -> Starlette:
+    async def jwks(_: Request) -> Response:
+        return JSONResponse(issuer.jwks())
+
+    return Starlette(routes=[Route("/.well-known/jwks.json", jwks)])
+
+
+def _page_app() -> Starlette:
+    async def page(request: Request) -> Response:
+        return PlainTextResponse(f"page {request.url.path}")
+
+    return Starlette(routes=[Route("/{path:path}", page, methods=["GET", "POST"])])
+
+
+def process_ids_of_envoys(parent: int) -> set[int]:
+    """The Envoys that `parent` started and that still run."""
+    found = set()
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            _, _, rest = (entry / "stat").read_text().rpartition(")")
+            if int(rest.split()[1]) == parent and "envoy" in os.readlink(entry / "exe"):
+                found.add(int(entry.name))
+    return found

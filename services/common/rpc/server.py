@@ -1,0 +1,65 @@
+"""The gRPC server of one process: any number of services on one port, with health and reflection."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
+from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]
+
+from services.common import contracts
+from services.common.rpc.border import MAX_REQUEST_BYTES, Border
+
+Servicers = Iterable[tuple[Callable[[Any, grpc.aio.Server], None], Any]]
+"""Pairs of a generated `add_…Servicer_to_server` and what it adds."""
+
+STOP_GRACE_S = 3.0
+
+_OPTIONS = (
+    # Above our own limit, so that what is too large gets an id and a sentence; beyond this, gRPC cuts it off.
+    ("grpc.max_receive_message_length", 4 * MAX_REQUEST_BYTES),
+    ("grpc.so_reuseport", 0),
+    # The gateway pings idle connections every 30 s, which gRPC would otherwise take for an attack.
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+)
+
+
+class RpcServer:
+    """Listens from the first moment (`port` tells where), serves after `start()`, is healthy when told so."""
+
+    def __init__(self, border: Border, listen: str = "127.0.0.1:0") -> None:
+        """Raises OSError if `listen` (host:port, port 0 for a free one) can't be had."""
+        self._border = border
+        self._server = grpc.aio.server(interceptors=(border,), options=_OPTIONS)
+        try:
+            self.port = self._server.add_insecure_port(listen)
+        except RuntimeError as error:
+            raise OSError(f"can't listen on {listen}") from error
+        self._health = health.aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        self._names = {""}
+
+    def add(self, service: str, servicers: Servicers) -> None:
+        """Adds a service's servicers; before `start()`."""
+        for add, servicer in servicers:
+            add(servicer, self._server)
+        self._names |= {method.path.split("/")[1] for method in contracts.methods() if method.service == service}
+
+    async def start(self) -> None:
+        """Begins to answer, NOT_SERVING to those who ask for health."""
+        reflection.enable_server_reflection((*sorted(self._names - {""}), reflection.SERVICE_NAME), self._server)
+        await self.set_serving(False)
+        await self._server.start()
+
+    async def set_serving(self, serving: bool) -> None:
+        """What health tells from now on."""
+        status = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
+        for name in self._names:
+            await self._health.set(name, status)
+
+    async def stop(self, grace_s: float = STOP_GRACE_S) -> None:
+        """Ends streams so that clients resume elsewhere; other calls have `grace_s` seconds to finish."""
+        await self._health.enter_graceful_shutdown()
+        self._border.close_streams()
+        await self._server.stop(grace_s)

@@ -15,7 +15,7 @@ from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-unty
 
 from services.common.errors import Language, Refusal
 
-DOMAIN = "regard"
+from services.common.rpc.status import DOMAIN
 from services.gateway import refusals
 
 Node = dict[str, object]

@@ -41,14 +41,14 @@ def routes(methods: Sequence[Method]) -> list[Node]:
         },
         *(_grpc_route(method) for method in methods),
         *_method_not_allowed(methods),
-        # Matched before transcoding, which finds the gRPC route above; what it doesn't know stays here.
-        _nothing("rest", {"prefix": REST_PREFIX}),
-        _nothing("unknown_method", {"prefix": GRPC_PREFIX}, "grpc_json_transcoder"),
+        _nothing("unknown_method", {"prefix": GRPC_PREFIX}),
         _nothing(
             "unknown_service",
             {"prefix": "/", "headers": [{"name": "content-type", "string_match": {"prefix": "application/grpc"}}]},
-            "grpc_json_transcoder",
         ),
+        # For what happens before transcoding, which finds the gRPC route above or refuses: nothing goes on from here.
+        # A route with a cluster, since Envoy applies no CORS policy to direct responses.
+        {"name": "rest", "match": {"prefix": REST_PREFIX}, "route": {"cluster": PAGE}},
         _http_route("jwks", {"path": JWKS_PATH}, IDENTITY_HTTP),
         _http_route("page", {"prefix": "/"}, PAGE),
     ]
@@ -125,12 +125,12 @@ def _method_not_allowed(methods: Sequence[Method]) -> Iterable[Node]:
         }
 
 
-def _nothing(name: str, match: Node, *disabled: str) -> Node:
+def _nothing(name: str, match: Node) -> Node:
     return {
         "name": name,
         "match": match,
         "direct_response": {"status": 404},
-        "typed_per_filter_config": _without(*disabled),
+        "typed_per_filter_config": _without("grpc_json_transcoder"),
     }
 
 

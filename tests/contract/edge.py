@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,7 +60,7 @@ class Chat(chat_pb2_grpc.ChatServiceServicer):
 
     async def SendMessage(self, request, context):  # type: ignore[no-untyped-def]  # noqa: N802
         self._note(context)
-        context.set_trailing_metadata((("x-consistency-token", "here"),))
+        await context.send_initial_metadata((("x-consistency-token", "here"),))
         return chat_pb2.SendMessageResponse(message_id=request.body)
 
     async def ListMessages(self, request, context):  # type: ignore[no-untyped-def]  # noqa: N802
@@ -175,14 +174,3 @@ def _page_app() -> Starlette:
         return PlainTextResponse(f"page {request.url.path}")
 
     return Starlette(routes=[Route("/{path:path}", page, methods=["GET", "POST"])])
-
-
-def process_ids_of_envoys(parent: int) -> set[int]:
-    """The Envoys that `parent` started and that still run."""
-    found = set()
-    for entry in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            _, _, rest = (entry / "stat").read_text().rpartition(")")
-            if int(rest.split()[1]) == parent and "envoy" in os.readlink(entry / "exe"):
-                found.add(int(entry.name))
-    return found

@@ -1,12 +1,13 @@
 """Channels to the node that a URI names: one HTTP/2 connection for each use, ready or refused within a second."""
 
 import asyncio
+import contextlib
 import enum
 
 import grpc.aio
 from kurrentdbclient import AsyncKurrentDBClient
 from kurrentdbclient.connection_spec import URI_SCHEMES_NON_DISCOVER
-from kurrentdbclient.exceptions import KurrentDBClientError
+from kurrentdbclient.exceptions import KurrentDBClientError, ProgrammingError
 from kurrentdbclient.protos.v1.streams_pb2_grpc import StreamsStub
 
 from services.common.eventstore.types import StoreUnavailable
@@ -48,12 +49,11 @@ class Connection:
         self._channels: dict[Use, tuple[grpc.aio.Channel, StreamsStub]] = {}
         self._opening = asyncio.Lock()
         self._is_misled = False
+        self._is_closed = False
 
     async def ready(self, use: Use) -> StreamsStub:
         """The stub of a channel that is connected; raises StoreUnavailable within a second (five in a cluster)."""
-        if use not in self._channels:
-            await self._open(use)
-        channel, stub = self._channels[use]
+        channel, stub = self._channels.get(use) or await self._open(use)
         state = channel.get_state(try_to_connect=True)
         try:
             async with asyncio.timeout(_READY_TIMEOUT_S):
@@ -73,14 +73,18 @@ class Connection:
             await self._look_elsewhere()
 
     async def close(self) -> None:
-        """Ends every call."""
+        """Ends every call; later ones raise StoreUnavailable."""
+        self._is_closed = True
         await self._close_channels()
-        await self._client.close()
+        with contextlib.suppress(ProgrammingError):  # which only says that it was never used
+            await self._client.close()
 
-    async def _open(self, use: Use) -> None:
+    async def _open(self, use: Use) -> tuple[grpc.aio.Channel, StreamsStub]:
         async with self._opening:
+            if self._is_closed:
+                raise StoreUnavailable
             if use in self._channels:
-                return
+                return self._channels[use]
             try:
                 async with asyncio.timeout(_DISCOVERY_TIMEOUT_S):
                     await self._client.connect()
@@ -91,6 +95,7 @@ class Connection:
                 raise StoreUnavailable from None
             channel = self._channel(self._client.connection_target)
             self._channels[use] = channel, StreamsStub(channel)  # type: ignore[no-untyped-call]
+            return self._channels[use]
 
     def _channel(self, target: str) -> grpc.aio.Channel:
         if not self._client.connection_spec.options.tls:

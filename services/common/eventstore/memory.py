@@ -18,6 +18,7 @@ from services.common.eventstore.types import (
     StoreUnavailable,
     Subscription,
     WrongRevision,
+    check_prefixes,
 )
 from services.common.ids import Position, StreamName
 
@@ -79,6 +80,7 @@ class MemoryEventStore:
     ) -> AsyncIterator[Recorded]:
         """See EventStore."""
         self._check_open()
+        check_prefixes(prefixes)
         sent = 0
         for event in self._log[after:]:
             if limit is not None and sent >= limit:
@@ -90,11 +92,13 @@ class MemoryEventStore:
     async def head(self, prefixes: tuple[str, ...]) -> Position:
         """See EventStore."""
         self._check_open()
+        check_prefixes(prefixes)
         matching = (event.position for event in reversed(self._log) if event.stream.startswith(prefixes))
         return next(matching, Position(0))
 
     def subscribe(self, *, after: int, prefixes: tuple[str, ...]) -> Subscription:
         """See EventStore."""
+        check_prefixes(prefixes)
         return Subscription(self._follow(after, prefixes))
 
     async def _follow(self, after: int, prefixes: tuple[str, ...]) -> AsyncGenerator[Recorded, None]:

@@ -105,6 +105,12 @@ def event_id(command_id: uuid.UUID, stream: str, index: int) -> uuid.UUID:
     return uuid.uuid5(command_id, f"{stream}/{index}")
 
 
+def check_prefixes(prefixes: tuple[str, ...]) -> None:
+    """ValueError unless a read of the log names the streams that it wants."""
+    if not prefixes or not all(prefixes):
+        raise ValueError("a read of the log names the prefixes of its streams")
+
+
 class WrongRevision(Exception):
     """The stream's revision is `actual` (-1: there is no stream) and not what was `expected`."""
 

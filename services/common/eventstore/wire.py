@@ -26,6 +26,7 @@ from services.common.eventstore.types import (
     Recorded,
     RejectedByStore,
     WrongRevision,
+    check_prefixes,
 )
 from services.common.ids import Position, StreamName
 
@@ -79,8 +80,7 @@ def _start(after: int) -> _Options.AllOptions:
 
 
 def _read_log(start: _Options.AllOptions, prefixes: tuple[str, ...], *, count: int) -> ReadReq:
-    if not prefixes or not all(prefixes):
-        raise ValueError("a read of the log names the prefixes of its streams")
+    check_prefixes(prefixes)
     return ReadReq(
         options=_Options(
             all=start,

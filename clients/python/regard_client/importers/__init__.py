@@ -1,0 +1,11 @@
+"""Bringing in what a company has: people from CSV, history from Mattermost.
+
+Every importer promises the same: it can be stopped and started again, repeating it changes nothing, it names each line
+that it refuses with its number and the reason, and it imports nothing of a refused line.
+"""
+
+from regard_client.importers.mattermost import import_mattermost
+from regard_client.importers.people import import_people
+from regard_client.importers.report import BadFile, Refusal, Report
+
+__all__ = ["BadFile", "Refusal", "Report", "import_mattermost", "import_people"]

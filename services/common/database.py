@@ -156,7 +156,7 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except exc.DBAPIError as error:
-        if declared := _refusal_for(error):
+        if declared := refusal_for(error):
             raise declared() from error
         raise
 
@@ -170,7 +170,10 @@ def _reaching() -> Iterator[None]:
         raise BUSY() from error
 
 
-def _refusal_for(error: exc.DBAPIError) -> Refusal | None:
+def refusal_for(error: BaseException) -> Refusal | None:
+    """What a driver's exception says about the state of the database; None if it says something about the statement."""
+    if not isinstance(error, exc.DBAPIError):
+        return None
     code = getattr(error.orig, "sqlite_errorcode", None)
     if isinstance(code, int):
         return _SQLITE.get(code & 0xFF)

@@ -1,0 +1,21 @@
+"""Views and reactions: what follows the events of some topics, each exactly once, whatever Kafka loses or repeats.
+
+    types        what a service declares: Projection, Reaction
+    topics       which streams belong to which partition of which topic
+    positions    the tables that say how far each has come, and what it had to set aside
+    views        applies events to tables: rows and position in one transaction
+    reactions    carries out what events ask for, then saves the position
+    runner       feeds one of these two from Kafka, and from the event store where Kafka has holes
+    rebuild      fills empty tables from the event store alone, by the same path
+    statements   groups statements, so that a batch costs few round trips
+
+Reducers use the `insert` of sqlalchemy.dialects.postgresql where they need ON CONFLICT: SQLite understands it too.
+"""
+
+from services.common.projection.progress import Progress
+from services.common.projection.rebuild import rebuild
+from services.common.projection.runner import Runner, Timing
+from services.common.projection.topics import Partition, Topics
+from services.common.projection.types import Projection, Reaction
+
+__all__ = ["Partition", "Progress", "Projection", "Reaction", "Runner", "Timing", "Topics", "rebuild"]

@@ -1,0 +1,131 @@
+"""How far each projection and reaction has come, and what it had to set aside: tables beside the rows they speak of."""
+
+from collections.abc import Iterable, Mapping
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.common.ids import Position
+from services.common.projection.topics import Partition, Placed
+
+METADATA = sa.MetaData()
+
+POSITIONS = sa.Table(
+    "projection_position",
+    METADATA,
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("topic", sa.String, primary_key=True),
+    sa.Column("partition", sa.Integer, primary_key=True),
+    sa.Column("position", sa.BigInteger, nullable=False),
+    sa.Column("updated_at", sa.DateTime, nullable=False, server_default=sa.func.now()),
+)
+# Up to where the whole log was gone through, so that a partition without events does not make it start at 0 each time.
+SWEPT = sa.Table(
+    "projection_swept",
+    METADATA,
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("position", sa.BigInteger, nullable=False),
+)
+FAILED = sa.Table(
+    "failed_events",
+    METADATA,
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("position", sa.BigInteger, primary_key=True),
+    sa.Column("topic", sa.String, nullable=False),
+    sa.Column("partition", sa.Integer, nullable=False),
+    sa.Column("stream", sa.String, nullable=False),
+    sa.Column("type", sa.String, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("error", sa.String, nullable=False),
+    sa.Column("updated_at", sa.DateTime, nullable=False, server_default=sa.func.now()),
+)
+
+
+async def stored(
+    connection: AsyncConnection, name: str, partitions: Iterable[Partition] | None = None, *, lock: bool = False
+) -> dict[Partition, Position]:
+    """The positions, of all partitions unless told which; locked until the transaction ends if asked to."""
+    query = sa.select(POSITIONS.c.topic, POSITIONS.c.partition, POSITIONS.c.position).where(POSITIONS.c.name == name)
+    if partitions is not None:
+        query = query.where(sa.tuple_(POSITIONS.c.topic, POSITIONS.c.partition).in_(sorted(partitions)))
+    if lock:
+        # In one order everywhere, so that two processes never wait for each other. SQLite has one writer anyway.
+        query = query.order_by(POSITIONS.c.topic, POSITIONS.c.partition).with_for_update()
+    rows = await connection.execute(query)
+    return {Partition(topic, number): Position(position) for topic, number, position in rows}
+
+
+async def swept(connection: AsyncConnection, name: str) -> Position:
+    """Up to where nothing is missing in any partition."""
+    return Position(await connection.scalar(sa.select(SWEPT.c.position).where(SWEPT.c.name == name)) or 0)
+
+
+async def begin(
+    transaction: AsyncConnection, name: str, partitions: Iterable[Partition], start: Position
+) -> dict[Partition, Position]:
+    """Gives partitions that are new a position to start at, and tells all of them."""
+    known = await stored(transaction, name)
+    new = [
+        {"name": name, "topic": partition.topic, "partition": partition.number, "position": start}
+        for partition in partitions
+        if partition not in known
+    ]
+    if new:
+        await transaction.execute(insert(POSITIONS).on_conflict_do_nothing(), new)
+        # What was gone through before did not include these.
+        await transaction.execute(sa.delete(SWEPT).where(SWEPT.c.name == name))
+    return await stored(transaction, name)
+
+
+async def save(transaction: AsyncConnection, name: str, positions: Mapping[Partition, Position]) -> None:
+    """Moves positions on, never back."""
+    new = sa.bindparam("new", type_=sa.BigInteger)
+    statement = (
+        sa.update(POSITIONS)
+        .where(
+            POSITIONS.c.name == name,
+            POSITIONS.c.topic == sa.bindparam("of_topic"),
+            POSITIONS.c.partition == sa.bindparam("of_partition"),
+            POSITIONS.c.position < new,
+        )
+        .values(position=new, updated_at=sa.func.now())
+    )
+    rows = [
+        {"of_topic": partition.topic, "of_partition": partition.number, "new": position}
+        for partition, position in positions.items()
+    ]
+    if rows:
+        await transaction.execute(statement, rows)
+
+
+async def save_swept(transaction: AsyncConnection, name: str, position: Position) -> None:
+    """Notes that nothing is missing up to `position`; never moves back."""
+    row = insert(SWEPT).values(name=name, position=position)
+    await transaction.execute(
+        row.on_conflict_do_update(
+            index_elements=["name"], set_={"position": row.excluded.position}, where=SWEPT.c.position < position
+        )
+    )
+
+
+async def count_failure(transaction: AsyncConnection, name: str, placed: Placed, error: BaseException) -> int:
+    """Notes one more failed attempt at an event, by the error's type alone: its text may hold content.
+
+    Gives how many there are now.
+    """
+    row = insert(FAILED).values(
+        name=name,
+        position=placed.position,
+        topic=placed.partition.topic,
+        partition=placed.partition.number,
+        stream=placed.recorded.stream,
+        type=placed.recorded.type,
+        attempts=1,
+        error=type(error).__name__,
+    )
+    counted = row.on_conflict_do_update(
+        index_elements=["name", "position"],
+        set_={"attempts": FAILED.c.attempts + 1, "error": row.excluded.error, "updated_at": sa.func.now()},
+    ).returning(FAILED.c.attempts)
+    return int((await transaction.execute(counted)).scalar_one())

@@ -19,6 +19,8 @@ _log = logging.getLogger(__name__)
 
 _BATCH_OPERATIONS: Final = 1000
 _BATCH_BYTES: Final = 8 * 1024 * 1024
+_GATHER_S: Final = 0.001
+"""How long a batch waits for more, if the one before it was shared: a commit costs more than that."""
 
 Settled = Callable[[Outcome], None]
 _Submission = tuple[Operation, float, Settled]
@@ -65,7 +67,8 @@ class GroupCommit:
         await asyncio.to_thread(self._thread.join)
 
     def _run(self) -> None:
-        while batch := self._next_batch():
+        batch: list[_Submission] = []
+        while batch := self._next_batch(gather=len(batch) > 1):
             now = time.monotonic()
             live = [submission for submission in batch if submission[1] > now]
             written = self._commit([operation for operation, _, _ in live])
@@ -73,9 +76,11 @@ class GroupCommit:
             settled = [(done, outcomes.get(id(s), Expired())) for s in batch for _, _, done in (s,)]
             self._loop.call_soon_threadsafe(self._deliver, written, settled)
 
-    def _next_batch(self) -> list[_Submission]:
+    def _next_batch(self, *, gather: bool) -> list[_Submission]:
         """At least one submission, and what else waits; empty at the end."""
         first = self._queue.get()
+        if gather:
+            time.sleep(_GATHER_S)
         batch: list[_Submission] = []
         size_bytes = 0
         while first is not None:

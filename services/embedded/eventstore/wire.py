@@ -5,7 +5,6 @@ The bytes of an answer are made here, so that the servicer hands gRPC what it se
 
 from collections.abc import Mapping
 from typing import Final
-from uuid import UUID
 
 from google.protobuf import any_pb2
 from kurrentdbclient.protos.google.rpc import code_pb2
@@ -91,14 +90,22 @@ def uuid_bytes(id: shared_pb2.UUID) -> bytes:
     """The 16 bytes of an id in either form; raises BadRequest if there is none."""
     match id.WhichOneof("value"):
         case "string":
-            try:
-                return UUID(id.string).bytes
-            except ValueError as error:
-                raise BadRequest("a malformed id") from error
+            return _parse_uuid(id.string)
         case "structured":
             halves = id.structured.most_significant_bits, id.structured.least_significant_bits
             return b"".join(half.to_bytes(8, "big", signed=True) for half in halves)
     raise BadRequest("no id")
+
+
+def _parse_uuid(text: str) -> bytes:
+    # Twice as fast as the class UUID, and done twice for each append.
+    try:
+        id = bytes.fromhex(text.replace("-", ""))
+    except ValueError as error:
+        raise BadRequest("a malformed id") from error
+    if len(id) != 16:
+        raise BadRequest("a malformed id")
+    return id
 
 
 # --------------------------------------------------------------------------------------------- answers
@@ -126,7 +133,8 @@ def event(recorded: Recorded, *, structured_ids: bool = False) -> bytes:
 
 def _uuid(id: bytes, structured: bool) -> shared_pb2.UUID:
     if not structured:
-        return shared_pb2.UUID(string=str(UUID(bytes=id)))
+        digits = id.hex()
+        return shared_pb2.UUID(string=f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}")
     most, least = (int.from_bytes(half, "big", signed=True) for half in (id[:8], id[8:]))
     return shared_pb2.UUID(
         structured=shared_pb2.UUID.Structured(most_significant_bits=most, least_significant_bits=least)

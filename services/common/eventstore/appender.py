@@ -46,11 +46,14 @@ class Appender:
         self._pending: dict[str, _Pending] = {}
         self._outbox: asyncio.Queue[_Pending] = asyncio.Queue()
         self._running: asyncio.Task[None] | None = None
+        self._is_closed = False
 
     async def append(
         self, stream: str, events: tuple[NewEvent, ...], expected: Expected, content_type: str = wire.BINARY
     ) -> Position:
         """Where the last event is; answered within the timeout. Raises as EventStore.append."""
+        if self._is_closed:
+            raise StoreUnavailable
         correlation_id = str(uuid.uuid4())
         pending = _Pending(
             wire.append(
@@ -77,6 +80,7 @@ class Appender:
 
     async def close(self) -> None:
         """Waits until everything sent is answered or timed out: a node drops answers when the call is half-closed."""
+        self._is_closed = True
         if unanswered := [pending.answer for pending in self._pending.values()]:
             await asyncio.wait(unanswered, timeout=self._timeout_s)
         if self._running is not None:
@@ -90,11 +94,9 @@ class Appender:
                 await self._outbox.get()
             try:
                 stub = await self._connection.ready(Use.APPENDS)
+                await self._converse(stub.BatchAppend(metadata=CALL_METADATA))
             except StoreUnavailable as unavailable:
                 self._give_up_unsent(unavailable)
-                continue
-            try:
-                await self._converse(stub.BatchAppend(metadata=CALL_METADATA))
             except grpc.aio.AioRpcError as error:
                 _log.warning("the call for appends ended: %s", error.code().name)
                 await self._connection.lost(error)

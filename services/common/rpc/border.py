@@ -14,7 +14,7 @@ from typing import Any, NoReturn, TypeAlias, cast
 import grpc
 from google.protobuf.message import DecodeError, Message
 
-from services.common import contracts
+from services.common import consistency, contracts
 from services.common.errors import Refused
 from services.common.rpc import refusals
 from services.common.rpc.call import Call, Caller, arrived, enter
@@ -36,8 +36,8 @@ _log = logger(__name__)
 class Border(grpc.aio.ServerInterceptor):
     """Stands before every method of the contract; health and reflection pass by.
 
-    `revoked` tells whether a session has ended before its token; `wait_for` returns when this process's views contain
-    the writes that `x-consistency-token` names, or raises Refused after that many seconds.
+    `revoked` tells whether a session has ended before its token; `wait_for` returns when the views of that
+    service contain the writes that `x-consistency-token` names, or raises Refused after that many seconds.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Border(grpc.aio.ServerInterceptor):
         people: TokenVerifier,
         services: ServiceTokens,
         revoked: Callable[[Caller], bool],
-        wait_for: Callable[[str, float], Awaitable[None]],
+        wait_for: Callable[[str, str, float], Awaitable[None]],
     ) -> None:
         self._people = people
         self._services = services
@@ -104,7 +104,7 @@ class Border(grpc.aio.ServerInterceptor):
                     await _end(context, call, observed, error)
                 if call.answer_tokens:
                     # Not in the trailers: JSON callers see only what comes first.
-                    await context.send_initial_metadata((("x-consistency-token", ",".join(call.answer_tokens)),))
+                    await context.send_initial_metadata(((consistency.HEADER, ",".join(call.answer_tokens)),))
                 return response
 
         return serve
@@ -154,8 +154,8 @@ class Border(grpc.aio.ServerInterceptor):
         except DecodeError:
             raise refusals.UNREADABLE(message=method.request.DESCRIPTOR.name) from None
         validate(request)
-        if tokens := call.metadata.get("x-consistency-token"):
-            await self._wait_for(tokens, call.time_left_s(DEFAULT_DEADLINE_S))
+        if tokens := call.metadata.get(consistency.HEADER):
+            await self._wait_for(method.service, tokens, call.time_left_s(DEFAULT_DEADLINE_S))
         return request
 
     async def _caller(self, call: Call, access: contracts.Access) -> Caller | None:

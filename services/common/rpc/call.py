@@ -1,7 +1,6 @@
 """Who calls, and what their call carries; known to whatever runs inside the call."""
 
 import asyncio
-import base64
 import contextlib
 import re
 import uuid
@@ -10,8 +9,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-from regard.common.v1.common_pb2 import ConsistencyToken
 
+from services.common import consistency
 from services.common.decider import CommandContext
 from services.common.errors import Language
 from services.common.rpc.refusals import BAD_KEY
@@ -123,8 +122,7 @@ def command_context() -> CommandContext:
 def answer_token(topic: str, stream: str, position: int) -> None:
     """Lets the answer carry `x-consistency-token`, with which the caller's next query sees this write."""
     if call := _current.get():
-        token = ConsistencyToken(topic=topic, stream=stream, position=position)
-        call.answer_tokens.append(base64.urlsafe_b64encode(token.SerializeToString()).decode())
+        call.answer_tokens.append(consistency.encode(topic, stream, position))
 
 
 def traceparent() -> str:

@@ -11,7 +11,7 @@ from typing import Any, NoReturn, TypeVar
 import grpc
 from google.protobuf.message import Message
 
-from services.common import contracts
+from services.common import consistency, contracts
 from services.common.rpc import refusals
 from services.common.rpc.call import current, traceparent
 from services.common.rpc.observation import asked
@@ -118,8 +118,8 @@ class PeerChannel:
                 pairs["authorization"] = f"Bearer {present.caller.token}"
             pairs["x-request-id"] = present.request_id
             pairs["accept-language"] = present.language
-            seen = (present.metadata.get("x-consistency-token", ""), *present.answer_tokens)
-            pairs["x-consistency-token"] = ",".join(token for token in seen if token)
+            seen = (present.metadata.get(consistency.HEADER, ""), *present.answer_tokens)
+            pairs[consistency.HEADER] = ",".join(token for token in seen if token)
         return tuple((key, value) for key, value in pairs.items() if value)
 
     def _refuse(self, error: grpc.aio.AioRpcError) -> NoReturn:
@@ -145,5 +145,5 @@ async def _keep_tokens(running: Any) -> None:
     if present is None:
         return
     for key, value in await running.initial_metadata() or ():
-        if key == "x-consistency-token" and value not in present.answer_tokens:
+        if key == consistency.HEADER and value not in present.answer_tokens:
             present.answer_tokens.append(value)

@@ -79,7 +79,7 @@ class Site:
         self.internal_key = ECKey.generate_key("P-256")
         self.house = House()
         self.revoked: set[str] = set()
-        self.awaited: list[tuple[str, float]] = []
+        self.awaited: list[tuple[str, str, float]] = []
         self.fetches = 0
         self.service_tokens = rpc.ServiceTokens(self.internal_key, "feed", clock)
         self.jwks = rpc.Jwks(self._fetch, clock)
@@ -98,8 +98,8 @@ class Site:
         self.fetches += 1
         return [{key: str(value) for key, value in self.key.as_dict(private=False).items()}]
 
-    async def _wait_for(self, tokens: str, limit_s: float) -> None:
-        self.awaited.append((tokens, limit_s))
+    async def _wait_for(self, service: str, tokens: str, limit_s: float) -> None:
+        self.awaited.append((service, tokens, limit_s))
 
     def claims(self, **changes: object) -> dict[str, object]:
         """Claims of a good access token; a change to None leaves one out."""

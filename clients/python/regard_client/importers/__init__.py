@@ -6,6 +6,6 @@ that it refuses with its number and the reason, and it imports nothing of a refu
 
 from regard_client.importers.mattermost import import_mattermost
 from regard_client.importers.people import import_people
-from regard_client.importers.report import BadFile, Refusal, Report
+from regard_client.importers.report import BadFile, Progress, Refusal, Report
 
-__all__ = ["BadFile", "Refusal", "Report", "import_mattermost", "import_people"]
+__all__ = ["BadFile", "Progress", "Refusal", "Report", "import_mattermost", "import_people"]

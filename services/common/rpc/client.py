@@ -6,7 +6,7 @@ peer refused as the same Refused. Not gRPC's own interceptors: theirs lose cance
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, cast
 
 import grpc
 from google.protobuf.message import Message
@@ -39,11 +39,13 @@ class Peers:
         self._channels: dict[str, grpc.aio.Channel] = {}
         self._stubs: dict[object, object] = {}
 
-    def stub(self, stub_class: Callable[[Any], Stub]) -> Stub:
+    def stub(self, stub_class: Callable[[grpc.aio.Channel], Stub]) -> Stub:
         """A generated stub of the service that owns it. LookupError if no address is set for that service."""
         if stub_class not in self._stubs:
             service = stub_class.__module__.split(".")[1]
-            self._stubs[stub_class] = stub_class(PeerChannel(service, self._channel(service), self._tokens))
+            self._stubs[stub_class] = stub_class(
+                cast(grpc.aio.Channel, PeerChannel(service, self._channel(service), self._tokens))
+            )
         return self._stubs[stub_class]  # type: ignore[return-value]
 
     async def close(self) -> None:

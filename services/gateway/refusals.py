@@ -106,3 +106,11 @@ CANNOT_LISTEN = refusal(
     remedy_en="Set REGARD_HOST to an address of this machine, and REGARD_PORT to a port above 1023.",
     remedy_fr="Réglez REGARD_HOST sur une adresse de cette machine et REGARD_PORT sur un port supérieur à 1023.",
 )
+NO_ADDRESS = refusal(
+    "GWY-14",
+    Kind.FAILED_PRECONDITION,
+    en="{variable} doesn't say where that service is.",
+    fr="{variable} ne dit pas où se trouve ce service.",
+    remedy_en="Set it to host:port.",
+    remedy_fr="Réglez-la sur hôte:port.",
+)

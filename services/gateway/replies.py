@@ -14,7 +14,6 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
 
 from services.common.errors import Language, Refusal
-
 from services.common.rpc.status import DOMAIN
 from services.gateway import refusals
 

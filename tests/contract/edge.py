@@ -58,17 +58,17 @@ class Chat(chat_pb2_grpc.ChatServiceServicer):
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
     silent: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def SendMessage(self, request, context):  # type: ignore[no-untyped-def]  # noqa: N802
+    async def SendMessage(self, request, context):  # type: ignore[no-untyped-def]
         self._note(context)
         await context.send_initial_metadata((("x-consistency-token", "here"),))
         return chat_pb2.SendMessageResponse(message_id=request.body)
 
-    async def ListMessages(self, request, context):  # type: ignore[no-untyped-def]  # noqa: N802
+    async def ListMessages(self, request, context):  # type: ignore[no-untyped-def]
         self._note(context)
         message = chat_pb2.Message(id="m", room_id=request.room_id, sequence=2**53 + 1)
         return chat_pb2.ListMessagesResponse(messages=[message] * (request.page.size or 1))
 
-    async def GetRoom(self, request, context):  # type: ignore[no-untyped-def]  # noqa: N802
+    async def GetRoom(self, request, context):  # type: ignore[no-untyped-def]
         status = status_pb2.Status(code=grpc.StatusCode.NOT_FOUND.value[0], message="no such room")
         status.details.add().Pack(error_details_pb2.ErrorInfo(reason="CHT-01", domain="regard"))
         violation = error_details_pb2.BadRequest.FieldViolation(field="room_id", description="unknown")
@@ -76,7 +76,7 @@ class Chat(chat_pb2_grpc.ChatServiceServicer):
         context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
         await context.abort(grpc.StatusCode.NOT_FOUND, status.message)
 
-    async def CloseRoom(self, request, context):  # type: ignore[no-untyped-def]  # noqa: N802
+    async def CloseRoom(self, request, context):  # type: ignore[no-untyped-def]
         try:
             self.silent.set()
             await asyncio.Event().wait()
@@ -84,7 +84,7 @@ class Chat(chat_pb2_grpc.ChatServiceServicer):
             self.cancelled.set()
             raise
 
-    async def Subscribe(self, request, context):  # type: ignore[no-untyped-def]  # noqa: N802
+    async def Subscribe(self, request, context):  # type: ignore[no-untyped-def]
         self._note(context)
         try:
             yield chat_pb2.SubscribeResponse(cursor="1")
@@ -103,14 +103,14 @@ class Chat(chat_pb2_grpc.ChatServiceServicer):
 class Auth(identity_pb2_grpc.AuthServiceServicer):
     """Signs everyone in."""
 
-    async def SignIn(self, request, context):  # type: ignore[no-untyped-def]  # noqa: N802
+    async def SignIn(self, request, context):  # type: ignore[no-untyped-def]
         return identity_pb2.SignInResponse(tokens=identity_pb2.Tokens(access_token="t"))
 
 
 class Keys(groups_pb2_grpc.GroupInternalServiceServicer):
     """What must never be reached from outside."""
 
-    async def GetContentKeys(self, request, context):  # type: ignore[no-untyped-def]  # noqa: N802
+    async def GetContentKeys(self, request, context):  # type: ignore[no-untyped-def]
         return groups_pb2.GetContentKeysResponse()
 
 

@@ -1,0 +1,207 @@
+"""Who may do what in a group, as a pure function of its policy; and the same, told to its members as the panel.
+
+`verdict` and `panel` read the one table in rules.py through `_entitlement`, so that what is shown is what is enforced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from regard.audit.v1.events_pb2 import (
+    READER_KIND_ADMINISTRATOR,
+    READER_KIND_AUDITOR,
+    READER_KIND_BREAK_GLASS,
+    READER_KIND_SERVICE,
+    ReaderKind,
+)
+from regard.common.v1.common_pb2 import LEVEL_CONFIDENTIAL, Level
+from regard.groups.v1.rules_pb2 import MEMBER_ROLE_STEWARD, PAST_VISIBILITY_FROM_JOINING
+
+from services.access import refusals
+from services.access.group import GroupPolicy, Membership, fold
+from services.access.rules import RULES, Action, Belonging, Everyone, Holding, Outside, Right, Rule
+from services.common.errors import Refusal
+
+__all__ = [
+    "PRIVILEGED",
+    "Action",
+    "Allowed",
+    "Denied",
+    "GroupPolicy",
+    "Membership",
+    "PanelLine",
+    "fold",
+    "must_record",
+    "panel",
+    "verdict",
+]
+
+PRIVILEGED = frozenset({READER_KIND_AUDITOR, READER_KIND_BREAK_GLASS, READER_KIND_SERVICE, READER_KIND_ADMINISTRATOR})
+"""Those who look by a role and not because they belong: always recorded, always with a purpose."""
+
+_UNRECORDED = frozenset({Action.WRITE, Action.MANAGE, Action.FIND})
+_RECORDED_EVERYWHERE = frozenset({Action.EXPORT, Action.READ_LEDGER, Action.SEARCH_LEDGER, Action.IMPORT})
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """Yes: in which capacity, by which rule, of what was written at which levels, since when and until when."""
+
+    capacity: ReaderKind
+    rule: str
+    readable_levels: frozenset[Level]
+    since: datetime | None
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """No, and why."""
+
+    refusal: Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class PanelLine:
+    """Someone (`person_id`), or all who have a capacity, that can reach the group now, and why."""
+
+    rule: str
+    person_id: str
+    capacity: str
+    reads_content: bool
+    reads_ledger: bool
+    writes: bool
+    manages: bool
+    recorded: bool
+    since: datetime | None
+    until: datetime | None
+    en: str
+    fr: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Entitlement:
+    rule: Rule
+    rights: frozenset[Right]
+    since: datetime | None
+    until: datetime | None
+
+
+def verdict(
+    policy: GroupPolicy, person_id: str, org_roles: Collection[int], action: Action, at: datetime
+) -> Allowed | Denied:
+    """Whether the person may, at that moment. `org_roles`: numbers of regard.common.v1.Role that they hold."""
+    entitlements = tuple(_entitlements(policy, person_id, org_roles, at)) if person_id else ()
+    for entitled in entitlements:
+        if action.right in entitled.rights:
+            rule = entitled.rule
+            return Allowed(rule.capacity, rule.id, rule.levels, entitled.since, entitled.until)
+    return Denied(_why_not(policy, person_id, action, at, entitlements))
+
+
+def panel(policy: GroupPolicy, at: datetime) -> tuple[PanelLine, ...]:
+    """Everyone and everything that can reach the group at that moment: capacities first, then people by role and id."""
+    lines = []
+    for rule in sorted(RULES, key=lambda rule: isinstance(rule.whom, Belonging)):
+        match rule.whom:
+            case Belonging(role=role):
+                people = sorted((who, member) for who, member in policy.members.items() if member.role == role)
+                found = [(who, _entitlement(policy, rule, member, at)) for who, member in people]
+            case Holding() | Everyone() | Outside():
+                found = [("", _entitlement(policy, rule, None, at))]
+        lines += [_line(policy, entitled, who) for who, entitled in found if entitled]
+    return tuple(lines)
+
+
+def must_record(policy: GroupPolicy, capacity: ReaderKind, action: Action, levels: Collection[Level] = ()) -> bool:
+    """Whether the access is to be durable in the ledger before it is served. `levels`: of what it touches."""
+    if action in _UNRECORDED:
+        return False
+    confidential = policy.level == LEVEL_CONFIDENTIAL or LEVEL_CONFIDENTIAL in levels
+    return confidential or capacity in PRIVILEGED or action in _RECORDED_EVERYWHERE
+
+
+def _entitlements(
+    policy: GroupPolicy, person_id: str, org_roles: Collection[int], at: datetime
+) -> Iterator[_Entitlement]:
+    membership = policy.members.get(person_id)
+    for rule in RULES:
+        match rule.whom:
+            case Belonging(role=role):
+                about = membership is not None and membership.role == role
+            case Holding(role=role):
+                about = role in org_roles
+            case Everyone():
+                about = True
+            case Outside():
+                about = False
+        if about and (entitled := _entitlement(policy, rule, membership, at)):
+            yield entitled
+
+
+def _entitlement(policy: GroupPolicy, rule: Rule, membership: Membership | None, at: datetime) -> _Entitlement | None:
+    """What the rule gives to someone whom it is about; None for nothing."""
+    rights = rule.rights(policy)
+    if not rights:
+        return None
+    if not isinstance(rule.whom, Belonging):
+        return _Entitlement(rule, rights, None, None)
+    if membership is None or not membership.lasts(at):
+        return None
+    from_joining = policy.rules.past == PAST_VISIBILITY_FROM_JOINING and not policy.direct
+    return _Entitlement(rule, rights, membership.since if from_joining else None, membership.until)
+
+
+def _line(policy: GroupPolicy, entitled: _Entitlement, person_id: str) -> PanelLine:
+    rule, rights = entitled.rule, entitled.rights
+    return PanelLine(
+        rule=rule.id,
+        person_id=person_id,
+        capacity=_capacity(rule),
+        reads_content=Right.CONTENT in rights,
+        reads_ledger=bool(rights & {Right.LEDGER, Right.LEDGER_SEARCH}),
+        writes=Right.WRITE in rights,
+        manages=Right.MANAGE in rights,
+        recorded=_recorded(policy, rule, rights),
+        since=entitled.since,
+        until=entitled.until,
+        en=rule.en,
+        fr=rule.fr,
+    )
+
+
+def _recorded(policy: GroupPolicy, rule: Rule, rights: frozenset[Right]) -> bool:
+    if isinstance(rule.whom, Outside):
+        return False
+    reads_recorded = Right.CONTENT in rights and must_record(policy, rule.capacity, Action.READ)
+    return reads_recorded or rule.capacity in PRIVILEGED
+
+
+def _capacity(rule: Rule) -> str:
+    match rule.whom:
+        case Outside():
+            return "operator"
+        case Belonging(role=role) if role == MEMBER_ROLE_STEWARD:
+            return "steward"
+        case _:
+            return ReaderKind.Name(rule.capacity).removeprefix("READER_KIND_").lower()
+
+
+def _why_not(
+    policy: GroupPolicy, person_id: str, action: Action, at: datetime, entitlements: tuple[_Entitlement, ...]
+) -> Refusal:
+    if not policy.exists:
+        return refusals.NO_SUCH_GROUP
+    membership = policy.members.get(person_id)
+    if membership and not membership.lasts(at):
+        return refusals.MEMBERSHIP_ENDED
+    if policy.archived and action.right in (Right.WRITE, Right.IMPORT) and entitlements:
+        return refusals.ARCHIVED
+    if membership is None:
+        found = any(Right.FIND in entitled.rights for entitled in entitlements)
+        return refusals.NOT_A_MEMBER if found else refusals.NO_SUCH_GROUP
+    if membership.role == MEMBER_ROLE_STEWARD and action.right is Right.CONTENT:
+        return refusals.STEWARDS_DO_NOT_READ
+    return refusals.NOT_IN_THIS_CAPACITY

@@ -41,7 +41,7 @@ CONTENTION = refusal(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Decider(Generic[Command, State]):
     """The pure rules of one kind of aggregate; its streams are `<category>-<id>`.
 
@@ -81,7 +81,7 @@ class CommandContext:
         return {key: value for key, value in fields.items() if value}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Outcome(Generic[State]):
     """What a command led to: the position to wait for, its events, and the state after them.
 

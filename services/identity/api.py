@@ -1,0 +1,122 @@
+"""identity's RPCs: translate, call, answer."""
+
+import grpc
+from google.protobuf.message import Message
+from regard.common.v1.common_pb2 import PageInfo
+from regard.identity.v1 import identity_pb2 as pb
+from regard.identity.v1.identity_pb2_grpc import AuthServiceServicer, PeopleServiceServicer
+
+from services.common import paging, rpc
+from services.identity.accounts import Accounts
+from services.identity.authentication import Authentication
+from services.identity.directory import Directory
+from services.identity.refusals import NO_SUCH_PERSON
+from services.identity.registry import Registry
+from services.identity.tokens import SigningKeys
+
+Context = grpc.aio.ServicerContext[Message, Message]
+
+
+class AuthApi(AuthServiceServicer):
+    """Sign-in and tokens."""
+
+    def __init__(self, authentication: Authentication, accounts: Accounts, keys: SigningKeys) -> None:
+        self._authentication = authentication
+        self._accounts = accounts
+        self._keys = keys
+
+    async def SignIn(self, request: pb.SignInRequest, context: Context) -> pb.SignInResponse:
+        tokens, person = await self._authentication.sign_in(
+            request.email, request.password, request.client, rpc.command_context()
+        )
+        return pb.SignInResponse(tokens=tokens, person=person)
+
+    async def Refresh(self, request: pb.RefreshRequest, context: Context) -> pb.RefreshResponse:
+        return pb.RefreshResponse(
+            tokens=await self._authentication.refresh(request.refresh_token, rpc.command_context())
+        )
+
+    async def SignOut(self, request: pb.SignOutRequest, context: Context) -> pb.SignOutResponse:
+        caller = rpc.caller()
+        await self._authentication.sign_out(caller.person_id, caller.session_id, rpc.command_context())
+        return pb.SignOutResponse()
+
+    async def GetJwks(self, request: pb.GetJwksRequest, context: Context) -> pb.GetJwksResponse:
+        return pb.GetJwksResponse(keys=[pb.Jwk(**key) for key in await self._keys.jwks()])
+
+    async def ClaimInstallation(
+        self, request: pb.ClaimInstallationRequest, context: Context
+    ) -> pb.ClaimInstallationResponse:
+        person = await self._accounts.claim_installation(
+            request.code, request.profile, request.password, rpc.command_context()
+        )
+        return pb.ClaimInstallationResponse(person=person)
+
+
+class PeopleApi(PeopleServiceServicer):
+    """The directory, accounts and roles."""
+
+    def __init__(
+        self, directory: Directory, registry: Registry, accounts: Accounts, authentication: Authentication
+    ) -> None:
+        self._directory = directory
+        self._registry = registry
+        self._accounts = accounts
+        self._authentication = authentication
+
+    async def GetMe(self, request: pb.GetMeRequest, context: Context) -> pb.GetMeResponse:
+        return pb.GetMeResponse(person=await self._person(rpc.caller().person_id))
+
+    async def GetPerson(self, request: pb.GetPersonRequest, context: Context) -> pb.GetPersonResponse:
+        return pb.GetPersonResponse(person=await self._person(request.person_id))
+
+    async def BatchGetPeople(self, request: pb.BatchGetPeopleRequest, context: Context) -> pb.BatchGetPeopleResponse:
+        return pb.BatchGetPeopleResponse(people=await self._directory.get(request.person_ids))
+
+    async def ListPeople(self, request: pb.ListPeopleRequest, context: Context) -> pb.ListPeopleResponse:
+        (after,) = paging.decode(request.page.token, like=("",)) or ("",)
+        size = paging.size_of(request.page)
+        people = await self._directory.search(request.query, after, size + 1)
+        page = PageInfo(next_token=paging.encode((people[size - 1].id,)) if len(people) > size else "")
+        return pb.ListPeopleResponse(people=people[:size], page=page)
+
+    async def ProvisionPerson(self, request: pb.ProvisionPersonRequest, context: Context) -> pb.ProvisionPersonResponse:
+        provisioned = await self._accounts.provision(
+            request.profile, request.password, request.external_id, rpc.command_context()
+        )
+        return pb.ProvisionPersonResponse(person=provisioned.person, created=provisioned.created)
+
+    async def DeactivatePerson(
+        self, request: pb.DeactivatePersonRequest, context: Context
+    ) -> pb.DeactivatePersonResponse:
+        await self._accounts.deactivate(request.person_id, rpc.command_context())
+        return pb.DeactivatePersonResponse()
+
+    async def ReactivatePerson(
+        self, request: pb.ReactivatePersonRequest, context: Context
+    ) -> pb.ReactivatePersonResponse:
+        await self._accounts.reactivate(request.person_id, rpc.command_context())
+        return pb.ReactivatePersonResponse()
+
+    async def GrantRole(self, request: pb.GrantRoleRequest, context: Context) -> pb.GrantRoleResponse:
+        await self._accounts.grant_role(request.person_id, request.role, rpc.command_context())
+        return pb.GrantRoleResponse()
+
+    async def RevokeRole(self, request: pb.RevokeRoleRequest, context: Context) -> pb.RevokeRoleResponse:
+        await self._accounts.revoke_role(request.person_id, request.role, rpc.command_context())
+        return pb.RevokeRoleResponse()
+
+    async def ChangePassword(self, request: pb.ChangePasswordRequest, context: Context) -> pb.ChangePasswordResponse:
+        caller = rpc.caller()
+        await self._authentication.change_password(
+            caller.person_id, caller.session_id, request.current_password, request.new_password, rpc.command_context()
+        )
+        return pb.ChangePasswordResponse()
+
+    async def _person(self, person_id: str) -> pb.Person:
+        """From the directory, or from the event store if the directory doesn't know them yet."""
+        known = await self._directory.get([person_id])
+        person = known[0] if known else await self._registry.shown(person_id)
+        if person is None:
+            raise NO_SUCH_PERSON()
+        return person

@@ -1,0 +1,117 @@
+"""The directory: opened profiles in memory, so that a search by words needs no readable name on any disk.
+
+It is brought up to date from the view before it answers, so it shows all that the view shows.
+"""
+
+import asyncio
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from regard.common.v1.options_pb2 import Role
+from regard.identity.v1.identity_pb2 import Person
+
+from services.common import paging
+from services.common.database import Database
+from services.identity.keys import PersonKeys
+from services.identity.profiles import open_profile
+from services.identity.queries import PersonRow, changed_people
+from services.identity.words import PrefixIndex, folded, words
+
+_CHUNK = 1000
+
+ByName = tuple[str, str]
+"""Folded name and id: the order of the directory."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    person: Person
+    by_name: ByName
+    words: frozenset[str]
+
+    @property
+    def is_listed(self) -> bool:
+        return self.person.active and self.person.HasField("profile")
+
+    def word_pairs(self) -> frozenset[tuple[str, str]]:
+        return frozenset((word, self.person.id) for word in self.words)
+
+
+class Directory:
+    """Everyone with an account. What it gives is shared: not to be changed."""
+
+    def __init__(self, database: Database, keys: PersonKeys) -> None:
+        self._database = database
+        self._keys = keys
+        self._entries: dict[str, _Entry] = {}
+        self._by_name: list[ByName] = []
+        self._index = PrefixIndex()
+        self._seen: dict[int, int] = {}
+        self._turn = asyncio.Lock()
+
+    async def get(self, person_ids: Iterable[str]) -> list[Person]:
+        """Those of them that are known, in the order asked for."""
+        await self._refresh()
+        return [self._entries[id].person for id in person_ids if id in self._entries]
+
+    async def search(self, query: str, after: str, size: int) -> Sequence[Person]:
+        """Active people, by name, after the person `after`, of whom each word of the query begins some word.
+
+        Raises Refused (RPC-20) if there is nobody like `after`, which is empty for the first page.
+        """
+        await self._refresh()
+        if after and after not in self._entries:
+            raise paging.MALFORMED_TOKEN()
+        last = self._entries[after].by_name if after else ("", "")
+        if query.strip():
+            names = sorted(name for name in self._matching(words(query)) if name > last)[:size]
+        else:
+            start = bisect_right(self._by_name, last)
+            names = self._by_name[start : start + size]
+        return [self._entries[id].person for _, id in names]
+
+    def _matching(self, wanted: frozenset[str]) -> Iterable[ByName]:
+        for id in set(self._index.starting(max(wanted, key=len))) if wanted else ():
+            entry = self._entries[id]
+            if all(any(word.startswith(prefix) for word in entry.words) for prefix in wanted):
+                yield entry.by_name
+
+    async def _refresh(self) -> None:
+        async with self._turn:
+            while rows := await self._changed():
+                await self._take(rows)
+                if len(rows) < _CHUNK:
+                    break
+
+    async def _changed(self) -> list[PersonRow]:
+        async with self._database.read() as connection:
+            return await changed_people(connection, self._seen, _CHUNK)
+
+    async def _take(self, rows: Sequence[PersonRow]) -> None:
+        keys = await self._keys.find([row.person_id for row in rows])
+        fresh: list[_Entry] = []
+        for row in rows:
+            profile = open_profile(keys.get(row.person_id), row.profile)
+            person = Person(id=row.person_id, profile=profile, active=row.active, roles=map(Role, row.roles))
+            fresh.append(_entry(person))
+        for row in rows:
+            self._seen[row.partition] = max(row.position, self._seen.get(row.partition, 0))
+        self._replace(fresh)
+
+    def _replace(self, fresh: Sequence[_Entry]) -> None:
+        stale = [self._entries[entry.person.id] for entry in fresh if entry.person.id in self._entries]
+        self._index.remove(frozenset().union(*(entry.word_pairs() for entry in stale)))
+        gone = {entry.by_name for entry in stale}
+        self._by_name = [name for name in self._by_name if name not in gone] if gone else self._by_name
+        self._entries.update((entry.person.id, entry) for entry in fresh)
+        listed = [entry for entry in fresh if entry.is_listed]
+        self._index.add(pair for entry in listed for pair in entry.word_pairs())
+        self._by_name.extend(entry.by_name for entry in listed)
+        self._by_name.sort()
+
+
+def _entry(person: Person) -> _Entry:
+    profile = person.profile
+    searched = words(f"{profile.name} {profile.function} {profile.site}")
+    return _Entry(person, (folded(profile.name), person.id), searched)

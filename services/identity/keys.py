@@ -1,0 +1,81 @@
+"""One key per person, and the pepper of address hashes; both kept wrapped by the master key.
+
+A key that was given out is never replaced: what was sealed with it opens as long as its row is there.
+"""
+
+import secrets
+from collections.abc import Collection, Iterable, Iterator
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from services.common.clock import Clock
+from services.common.ids import new_id
+from services.common.masterkey import MasterKey
+from services.common.sealing import DataKey, new_data_key
+from services.identity.address import hashed
+from services.identity.vault import PERSON_KEYS, SECRETS, Vault
+
+_PEPPER = "address-pepper"
+_AT_ONCE = 500
+
+
+class PersonKeys:
+    """Makes and finds the keys that profiles and password hashes are sealed with."""
+
+    def __init__(self, vault: Vault, master_key: MasterKey, clock: Clock) -> None:
+        self._vault = vault
+        self._master_key = master_key
+        self._clock = clock
+
+    async def ensure(self, person_id: str) -> DataKey:
+        """The person's key, made and durable if there was none."""
+        fresh = new_data_key(person_id, new_id(self._clock))
+        wrapped = self._master_key.wrap(person_id, fresh.key_id, fresh.secret)
+        row = {"person_id": person_id, "key_id": fresh.key_id, "wrapped": wrapped}
+        query = sa.select(PERSON_KEYS).where(PERSON_KEYS.c.person_id == person_id)
+        async with self._vault.begin() as transaction:
+            await transaction.execute(insert(PERSON_KEYS).values(row).on_conflict_do_nothing())
+            kept = (await transaction.execute(query)).one()
+        return self._unwrapped(kept)
+
+    async def find(self, person_ids: Collection[str]) -> dict[str, DataKey]:
+        """The keys of those who have one: nobody whose key was destroyed."""
+        found: dict[str, DataKey] = {}
+        async with self._vault.read() as connection:
+            for some in _in_parts(person_ids):
+                rows = await connection.execute(sa.select(PERSON_KEYS).where(PERSON_KEYS.c.person_id.in_(some)))
+                found |= {row.person_id: self._unwrapped(row) for row in rows}
+        return found
+
+    def _unwrapped(self, row: sa.Row[str, str, bytes]) -> DataKey:
+        person_id, key_id, wrapped = row
+        return DataKey(person_id, key_id, self._master_key.unwrap(person_id, key_id, wrapped))
+
+
+class AddressHashes:
+    """Hashes e-mail addresses with the installation's pepper, 32 secret bytes that are made the first time."""
+
+    def __init__(self, vault: Vault, master_key: MasterKey) -> None:
+        self._vault = vault
+        self._master_key = master_key
+        self._pepper: bytes | None = None
+
+    async def of(self, email: str) -> str:
+        """What the address is known by."""
+        if self._pepper is None:
+            self._pepper = await self._kept()
+        return hashed(email, self._pepper)
+
+    async def _kept(self) -> bytes:
+        fresh = self._master_key.wrap(_PEPPER, "1", secrets.token_bytes(32))
+        async with self._vault.begin() as transaction:
+            await transaction.execute(insert(SECRETS).values(name=_PEPPER, wrapped=fresh).on_conflict_do_nothing())
+            kept = await transaction.scalar(sa.select(SECRETS.c.wrapped).where(SECRETS.c.name == _PEPPER))
+        return self._master_key.unwrap(_PEPPER, "1", kept or fresh)
+
+
+def _in_parts(person_ids: Iterable[str]) -> Iterator[list[str]]:
+    everyone = list(person_ids)
+    for start in range(0, len(everyone), _AT_ONCE):
+        yield everyone[start : start + _AT_ONCE]

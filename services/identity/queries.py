@@ -1,0 +1,53 @@
+"""SQL reads of the view."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from regard.common.v1.common_pb2 import Sealed
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.identity.person import SealedProfile
+from services.identity.views import PARTITIONS, PEOPLE, ROLES
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRow:
+    """A person as the view has them; `roles`: numbers of regard.common.v1.Role; changed last by that event."""
+
+    person_id: str
+    profile: SealedProfile
+    active: bool
+    roles: tuple[int, ...]
+    partition: int
+    position: int
+
+
+async def changed_people(connection: AsyncConnection, seen: Mapping[int, int], limit: int) -> list[PersonRow]:
+    """People changed after the position `seen` of their partition, in the order of partition and position."""
+    after = sa.or_(
+        *((PEOPLE.c.partition == partition) & (PEOPLE.c.position > seen.get(partition, 0)) for partition in PARTITIONS)
+    )
+    query = sa.select(PEOPLE).where(after).order_by(PEOPLE.c.partition, PEOPLE.c.position).limit(limit)
+    rows = (await connection.execute(query)).all()
+    roles = await _roles_of(connection, [row.person_id for row in rows])
+    return [
+        PersonRow(
+            person_id=row.person_id,
+            profile=SealedProfile(Sealed.FromString(row.profile), row.profile_event),
+            active=row.active,
+            roles=tuple(sorted(roles[row.person_id])),
+            partition=row.partition,
+            position=row.position,
+        )
+        for row in rows
+    ]
+
+
+async def _roles_of(connection: AsyncConnection, person_ids: list[str]) -> Mapping[str, list[int]]:
+    roles: defaultdict[str, list[int]] = defaultdict(list)
+    if person_ids:
+        for person_id, role in await connection.execute(sa.select(ROLES).where(ROLES.c.person_id.in_(person_ids))):
+            roles[person_id].append(role)
+    return roles

@@ -1,0 +1,58 @@
+"""Puts identity together, the same for production and tests."""
+
+from regard.identity.v1.identity_pb2_grpc import (
+    add_AuthServiceServicer_to_server,
+    add_PeopleServiceServicer_to_server,
+)
+
+from services.common.kernel import Kernel, Service
+from services.common.settings import Settings
+from services.identity.accounts import Accounts
+from services.identity.api import AuthApi, PeopleApi
+from services.identity.authentication import Authentication
+from services.identity.directory import Directory
+from services.identity.http import application
+from services.identity.installation import installation_code
+from services.identity.keys import AddressHashes, PersonKeys
+from services.identity.passwords import Passwords
+from services.identity.registry import Registry
+from services.identity.sessions import Sessions
+from services.identity.throttle import Throttle
+from services.identity.tokens import AccessTokens, SigningKeys
+from services.identity.vault import Vault
+from services.identity.views import people
+
+
+def build(settings: Settings, kernel: Kernel) -> Service:
+    """The service, not yet running. Raises BadMasterKey, OSError."""
+    vault, master_key, clock = Vault(kernel.vault("identity")), kernel.master_key, kernel.clock
+    keys = PersonKeys(vault, master_key, clock)
+    addresses, passwords = AddressHashes(vault, master_key), Passwords()
+    signing_keys = SigningKeys(vault, master_key, clock)
+    access_tokens = AccessTokens(signing_keys, settings.issuer, settings.audience, clock)
+    registry = Registry(kernel.store, kernel.codec, keys)
+    accounts = Accounts(registry, keys, addresses, passwords, settings, clock)
+    authentication = Authentication(
+        registry, keys, addresses, passwords, Throttle(clock), Sessions(vault, clock), access_tokens, clock
+    )
+    directory = Directory(kernel.database("identity"), keys)
+
+    async def welcome() -> tuple[str, ...]:
+        if await registry.administrators():
+            return ()
+        code = installation_code(settings)
+        return (
+            f"Nobody administers this installation yet. Claim it with the code {code}",
+            f"Personne n'administre encore cette installation. Prenez-la en main avec le code {code}",
+        )
+
+    return Service(
+        name="identity",
+        servicers=(
+            (add_AuthServiceServicer_to_server, AuthApi(authentication, accounts, signing_keys)),
+            (add_PeopleServiceServicer_to_server, PeopleApi(directory, registry, accounts, authentication)),
+        ),
+        projections=(people(),),
+        http=application(signing_keys),
+        welcome=welcome,
+    )

@@ -25,7 +25,7 @@ from services.embedded.eventstore.model import (
     Unwritten,
     WrongRevision,
 )
-from services.embedded.eventstore.refusals import DISK_FULL, WRITE_FAILED
+from services.embedded.eventstore.refusals import CLOSING, DISK_FULL, WRITE_FAILED
 
 _IN_FLIGHT: Final = 4096
 """How many appends of one call may be unanswered before the next is read."""
@@ -36,18 +36,35 @@ class Appends:
 
     def __init__(self, commits: GroupCommit) -> None:
         self._commits = commits
+        self._closing = False
+        self._taking: set[asyncio.Task[None]] = set()
+
+    def close(self) -> None:
+        """Takes no more from open BatchAppend calls; each ends once what it took is answered."""
+        self._closing = True
+        for taking in self._taking:
+            taking.cancel()
 
     async def batch_append(self, _: AsyncIterator[streams_pb2.BatchAppendReq], context: Context) -> None:
         """Many appends on one call, each answered as soon as it is settled."""
+        if self._closing:
+            await refused(context, CLOSING())
         call = _BatchCall(self._commits)
         answering = asyncio.create_task(call.answer(context.write))
+        taking = asyncio.create_task(call.take_all(context))
+        self._taking.add(taking)
         try:
-            while (request := await context.read()) is not grpc.aio.EOF:
-                await call.take(request)
-            await call.finish()
+            await asyncio.wait((taking,))
+            if not taking.cancelled():
+                taking.result()
+            call.finish()
             await answering
         finally:
+            self._taking.discard(taking)
+            taking.cancel()
             answering.cancel()
+        if self._closing:
+            await refused(context, CLOSING())
 
     async def append(self, requests: AsyncIterator[streams_pb2.AppendReq], context: Context) -> streams_pb2.AppendResp:
         """One append, event by event, settled when the client has sent its last."""
@@ -113,7 +130,12 @@ class _BatchCall:
         self._unsettled = 0
         self._finishing = False
 
-    async def take(self, request: streams_pb2.BatchAppendReq) -> None:
+    async def take_all(self, context: Context) -> None:
+        """Takes requests until the client sends no more."""
+        while (request := await context.read()) is not grpc.aio.EOF:
+            await self._take(request)
+
+    async def _take(self, request: streams_pb2.BatchAppendReq) -> None:
         """Adds a request's events to its append, and submits the append if they are the last."""
         key = request.correlation_id.SerializeToString()
         if request.HasField("options"):
@@ -151,8 +173,8 @@ class _BatchCall:
             await write(answer)
             self._capacity.release()
 
-    async def finish(self) -> None:
-        """The client sends no more: let `answer` end once all is settled and sent."""
+    def finish(self) -> None:
+        """No more is taken: let `answer` end once all is settled and sent."""
         self._finishing = True
         if not self._unsettled:
             self._answers.put_nowait(None)

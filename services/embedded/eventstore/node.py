@@ -73,11 +73,13 @@ class EmbeddedEventStore:
             commits = GroupCommit(journal, publish)
             opened.push_async_callback(commits.close)
             server = grpc.aio.server(options=_OPTIONS)
-            server.add_generic_rpc_handlers(self._handlers(Appends(commits), Reads(log, live)))
+            appends = Appends(commits)
+            server.add_generic_rpc_handlers(self._handlers(appends, Reads(log, live)))
             self.port = self._bind(server)
             await server.start()
             opened.push_async_callback(server.stop, _GRACE_S)
             opened.callback(live.close)  # lets subscriptions end before the grace is over
+            opened.callback(appends.close)
             self._closing = opened.pop_all()
         return self
 

@@ -299,14 +299,35 @@ async def test_a_restarted_node_is_found_again(tmp_path: Path) -> None:
         await store.close()
 
 
-async def test_more_subscriptions_than_others_need_leave_reads_and_appends_free(tmp_path: Path) -> None:
-    async with EmbeddedEventStore(tmp_path) as node, asyncio.timeout(DEADLINE_S):
-        store = KurrentEventStore(node.uri)
-        await store.append("s-1", [event("a")], NO_STREAM)
-        subscriptions = [store.subscribe(after=0, prefixes=("s-",)) for _ in range(90)]
-        await asyncio.gather(*(anext(subscription) for subscription in subscriptions))
-        waiting = [asyncio.ensure_future(anext(subscription)) for subscription in subscriptions]
-        await asyncio.gather(*(store.load("s-1") for _ in range(90)))
-        await store.append("s-1", [event("b")], 0)
-        assert {one.type for one in await asyncio.gather(*waiting)} == {"b"}
+async def test_subscriptions_that_fill_a_connection_leave_reads_and_appends_free() -> None:
+    """A node allows only so many calls on one connection, and a call too many waits for ever."""
+
+    class Node(ScriptedNode):
+        async def Read(
+            self, request: ReadReq, context: grpc.aio.ServicerContext[ReadReq, ReadResp]
+        ) -> AsyncIterator[ReadResp]:
+            if request.options.HasField("subscription"):
+                subscribed.release()
+                await asyncio.Event().wait()
+            yield ReadResp(stream_not_found=ReadResp.StreamNotFound())
+
+    async def script(_: int, requests: Requests, __: Call) -> AsyncIterator[BatchAppendResp]:
+        async for request in requests:
+            yield success(request, 1)
+
+    subscribed = asyncio.Semaphore(0)
+    server = grpc.aio.server(options=[("grpc.max_concurrent_streams", 10)])
+    streams_pb2_grpc.add_StreamsServicer_to_server(Node(script), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    store = KurrentEventStore(f"kurrentdb://127.0.0.1:{port}?Tls=false")
+    async with asyncio.timeout(DEADLINE_S):
+        waiting = [asyncio.ensure_future(anext(store.subscribe(after=0, prefixes=("s-",)))) for _ in range(10)]
+        for _ in waiting:
+            await subscribed.acquire()
+        assert (await store.load("s-1")).events == ()
+        assert await store.append("s-1", [event()], ANY) == 1
         await store.close()
+    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    assert {type(outcome) for outcome in outcomes} == {StoreUnavailable}
+    await server.stop(None)

@@ -26,16 +26,18 @@ _OPTIONS = (
 
 
 class RpcServer:
-    """Listens from the first moment (`port` tells where), serves after `start()`, is healthy when told so."""
+    """Listens from the first moment (`port` tells where first), serves after `start()`, is healthy when told so."""
 
-    def __init__(self, border: Border, listen: str = "127.0.0.1:0") -> None:
-        """Raises OSError if `listen` (host:port, port 0 for a free one) can't be had."""
+    def __init__(self, border: Border, listen: str, *more: str) -> None:
+        """Listens on one or more of host:port, port 0 for a free one. Raises OSError if one can't be had."""
         self._border = border
         self._server = grpc.aio.server(interceptors=(border,), options=_OPTIONS)
         try:
             self.port = self._server.add_insecure_port(listen)
+            for address in more:
+                self._server.add_insecure_port(address)
         except RuntimeError as error:
-            raise OSError(f"can't listen on {listen}") from error
+            raise OSError(f"can't listen on {', '.join((listen, *more))}") from error
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         self._names = {""}

@@ -87,7 +87,7 @@ class Site:
         border = rpc.Border(
             self.people, self.service_tokens, lambda caller: caller.session_id in self.revoked, self._wait_for
         )
-        self.server = rpc.RpcServer(border)
+        self.server = rpc.RpcServer(border, "127.0.0.1:0")
         self.channel = grpc.aio.insecure_channel(f"127.0.0.1:{self.server.port}")
         self.chat = chat_pb2_grpc.ChatServiceStub(self.channel)
         self.auth = identity_pb2_grpc.AuthServiceStub(self.channel)

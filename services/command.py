@@ -1,0 +1,162 @@
+"""The command line of `python -m services`: which targets, how the start is told, how Ctrl-C ends it."""
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from services import refusals
+from services.common.errors import Language, Refused
+from services.common.internalkey import BadInternalKey
+from services.common.masterkey import BadMasterKey
+from services.common.settings import BadSettings, Settings, load_settings, misspelt
+from services.common.telemetry import open_telemetry
+from services.installation import Build, PartDied, Plan, discover, open_installation
+
+_DESCRIPTION = "Runs parts of Regard in this process until Ctrl-C. / Lance des parties de Regard jusqu’à Ctrl-C."
+_PARTS = {
+    "all": "everything, on a laptop; brings what the settings don't name",
+    "eventstore": "the embedded event store alone, on REGARD_EVENTSTORE_PORT",
+    "kafka": "the embedded Kafka alone",
+    "relay": "carries events from the event store to Kafka",
+    "gateway": "Envoy, before the services that the settings name",
+}
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs the targets; the exit status: 0 when asked to stop, 1 when something is refused or dies."""
+    services = discover()
+    language = terminal_language(os.environ)
+    targets = _parser(services).parse_args(arguments).target
+    try:
+        settings = load_settings()
+        plan = _plan(targets, services)
+        for sentence in misspelt(os.environ):
+            _tell(sentence)
+        with open_telemetry(settings, "+".join(targets)):
+            return _run(_serve(settings, plan, language))
+    except BadSettings as bad:
+        return _fail("\n".join(bad.sentences))
+    except (BadMasterKey, BadInternalKey) as bad:
+        return _fail(str(bad))
+    except PartDied as died:
+        return _fail(_described(died.refused(language), language))
+    except Refused as refused:
+        return _fail(_described(refused, language))
+    except OSError as error:
+        # What opens files and ports elsewhere says more; this is what is left.
+        folder, reason = str(error.filename or load_settings().data), error.strerror or type(error).__name__
+        return _fail(_described(refusals.DATA_UNUSABLE(folder=folder, reason=reason), language))
+
+
+def terminal_language(environment: Mapping[str, str]) -> Language:
+    """The language of who started this: French if the locale says so, else English."""
+    locale = environment.get("LC_ALL") or environment.get("LC_MESSAGES") or environment.get("LANG") or ""
+    return "fr" if locale.lower().startswith("fr") else "en"
+
+
+def _parser(services: Iterable[str]) -> argparse.ArgumentParser:
+    lines = [f"  {name:<12}{meaning}" for name, meaning in _PARTS.items()]
+    lines += [f"  {name:<12}the service of that name" for name in services]
+    parser = argparse.ArgumentParser(
+        prog="python -m services",
+        description=_DESCRIPTION,
+        epilog="targets:\n" + "\n".join(lines) + "\n\nSettings are environment variables: docs/settings.md.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("target", nargs="+", metavar="TARGET")
+    return parser
+
+
+def _plan(targets: Sequence[str], services: Mapping[str, Build]) -> Plan:
+    known = (*_PARTS, *services)
+    for target in targets:
+        if target not in known:
+            raise refusals.UNKNOWN_TARGET(target=target, targets=", ".join(known))
+    everything = "all" in targets
+    return Plan(
+        services={name: build for name, build in services.items() if everything or name in targets},
+        relays=everything or "relay" in targets,
+        gateway=everything or "gateway" in targets,
+        eventstore="eventstore" in targets,
+        kafka="kafka" in targets,
+        embedded=everything,
+    )
+
+
+async def _serve(settings: Settings, plan: Plan, language: Language) -> int:
+    """Runs until cancelled."""
+
+    def say(en: str, fr: str) -> None:
+        _tell("  " + (fr if language == "fr" else en))
+
+    _prepare(settings.data)
+    async with open_installation(settings, plan, say) as installation:
+        _tell(f"{'Ready' if language == 'en' else 'Prêt'} {installation.url}".rstrip())
+        for line in installation.welcome:
+            _tell(line)
+        await asyncio.Event().wait()
+    return 0
+
+
+def _prepare(data: Path) -> None:
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not os.access(data, os.W_OK | os.X_OK):
+            raise PermissionError(13, "permission denied")
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise refusals.DATA_UNUSABLE(folder=str(data), reason=reason) from None
+
+
+def _run(process: Coroutine[None, None, int]) -> int:
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(_until_asked_to_stop(process))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:  # there is none for Windows
+        return None
+    return uvloop.new_event_loop
+
+
+async def _until_asked_to_stop(process: Coroutine[None, None, int]) -> int:
+    """The first Ctrl-C (or SIGTERM) stops in order, the second at once: Envoy ends with this process in any case."""
+    task = asyncio.create_task(process)
+    asked = False
+
+    def stop() -> None:
+        nonlocal asked
+        if asked:
+            os._exit(130)
+        asked = True
+        task.cancel()
+
+    for number in _SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if not asked:
+            raise
+        return 0
+
+
+def _tell(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _fail(sentence: str) -> int:
+    sys.stderr.write(sentence + "\n")
+    return 1
+
+
+def _described(refused: Refused, language: Language) -> str:
+    return f"{refused.refusal.id} {refused.describe(language)}"

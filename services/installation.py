@@ -1,0 +1,298 @@
+"""The composition root of a process: which parts run in it, how they are opened, and how they all end together.
+
+The same code runs everything on a laptop and one service on a server: a Plan says which parts, the settings say where.
+
+open   embedded event store, embedded Kafka -> kernel -> relays -> HTTP, gRPC -> projections, tasks -> gateway
+close  gateway, gRPC, HTTP -> all that runs -> kernel -> embedded servers; a part that dies closes everything
+"""
+
+import asyncio
+import contextlib
+import importlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from services import refusals
+from services.common import contracts
+from services.common.errors import Language, Refused
+from services.common.http import serve_http
+from services.common.kafka import Kafka
+from services.common.kernel import Kernel, Service, open_kernel
+from services.common.projection import Projection, Reaction, Runner
+from services.common.relay import Relay
+from services.common.rpc import RpcServer
+from services.common.settings import Settings
+from services.common.telemetry import logger
+from services.embedded.eventstore import EmbeddedEventStore
+from services.embedded.kafka import EmbeddedKafka
+from services.gateway.__main__ import addresses_of
+from services.gateway.gateway import Gateway
+
+Build = Callable[[Settings, Kernel], Service]
+Say = Callable[[str, str], None]
+"""Tells the terminal how the start goes on: in English, in French."""
+
+LOOPBACK = "127.0.0.1"
+
+_log = logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which parts run in this process. `embedded`: bring what the settings don't name, and listen on free ports."""
+
+    services: Mapping[str, Build] = field(default_factory=dict)
+    relays: bool = False
+    gateway: bool = False
+    eventstore: bool = False
+    kafka: bool = False
+    embedded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What runs, once it is ready."""
+
+    settings: Settings
+    kernel: Kernel | None
+    services: tuple[Service, ...]
+    url: str
+    """Where people reach it; empty without a gateway."""
+    welcome: tuple[str, ...]
+
+
+class PartDied(Exception):
+    """A part that must not end has ended; its cause is what it raised."""
+
+    def __init__(self, part: str) -> None:
+        self.part = part
+        super().__init__(part)
+
+    def refused(self, language: Language) -> Refused:
+        """The same as a refusal, for the terminal."""
+        cause = self.__cause__
+        reason = cause.describe(language) if isinstance(cause, Refused) else type(cause).__name__ + "."
+        return refusals.PART_DIED(part=self.part, reason=reason)
+
+
+def discover() -> Mapping[str, Build]:
+    """How every service is built, by name: each package with a service.py."""
+    found = sorted(path.parent.name for path in Path(__file__).parent.glob("*/service.py"))
+    return {name: importlib.import_module(f"services.{name}.service").build for name in found}
+
+
+@contextlib.asynccontextmanager
+async def open_installation(settings: Settings, plan: Plan, say: Say) -> AsyncIterator[Installation]:
+    """Runs the plan's parts until the block ends. If one dies, the block is cancelled and PartDied is raised.
+
+    Raises Refused if something can't be opened; then all the rest is closed again.
+    """
+    try:
+        async with contextlib.AsyncExitStack() as parts:
+            settings, kafka = await _open_servers(parts, settings, plan, say)
+            kernel = await _open_kernel(parts, settings, kafka, plan)
+            async with asyncio.TaskGroup() as group:
+                tasks = _Tasks(group)
+                try:
+                    async with contextlib.AsyncExitStack() as doors:
+                        yield await _start(doors, tasks, settings, kernel, plan, say)
+                finally:
+                    tasks.cancel()
+    except BaseExceptionGroup as group:
+        first = _first(group)
+        if isinstance(first, PartDied):
+            _log.error("a part has died", part=first.part, exc_info=first.__cause__)
+        raise first from first.__cause__
+
+
+class _Tasks:
+    """Starts what runs until the installation closes."""
+
+    def __init__(self, group: asyncio.TaskGroup) -> None:
+        self._group = group
+        self._running: list[asyncio.Task[None]] = []
+
+    def start(self, part: str, run: Awaitable[None], *, may_end: bool = False) -> asyncio.Task[None]:
+        """Runs a part that must not fail nor, unless it may, end."""
+
+        async def watched() -> None:
+            try:
+                await run
+            except Exception as error:
+                raise PartDied(part) from error
+            if not may_end:
+                raise PartDied(part) from RuntimeError("it ended")
+
+        task = self._group.create_task(watched(), name=part)
+        self._running.append(task)
+        return task
+
+    def cancel(self) -> None:
+        """Ends them all."""
+        for task in self._running:
+            task.cancel()
+
+
+async def _open_servers(
+    parts: contextlib.AsyncExitStack, settings: Settings, plan: Plan, say: Say
+) -> tuple[Settings, Kafka | None]:
+    """Opens the embedded servers that are wanted; gives settings that name them."""
+    kafka: Kafka | None = None
+    if plan.eventstore or (plan.embedded and not settings.eventstore_uri):
+        node = EmbeddedEventStore(settings.data / "eventstore", settings.eventstore_port)
+        await parts.enter_async_context(node)
+        settings = settings.model_copy(update={"eventstore_uri": node.uri})
+        say(
+            f"event store: embedded, for laptops and not for production ({LOOPBACK}:{node.port})",
+            f"événements : journal embarqué, pour un portable et non la production ({LOOPBACK}:{node.port})",
+        )
+    if plan.kafka or (plan.embedded and not settings.kafka_bootstrap):
+        broker = EmbeddedKafka({file.topic: file.partitions for file in contracts.event_files()})
+        parts.callback(broker.close)
+        kafka = broker.connection()
+        settings = settings.model_copy(update={"kafka_bootstrap": kafka.bootstrap})
+        say(
+            f"Kafka: in this process, for laptops and not for production ({kafka.bootstrap})",
+            f"Kafka : dans ce processus, pour un portable et non la production ({kafka.bootstrap})",
+        )
+    return settings, kafka
+
+
+async def _open_kernel(
+    parts: contextlib.AsyncExitStack, settings: Settings, kafka: Kafka | None, plan: Plan
+) -> Kernel | None:
+    if not plan.services and not plan.relays:
+        return None
+    _require(settings)
+    name = next(iter(plan.services)) if len(plan.services) == 1 else "regard"
+    return await parts.enter_async_context(open_kernel(settings, name, kafka=kafka))
+
+
+async def _start(
+    doors: contextlib.AsyncExitStack,
+    tasks: _Tasks,
+    settings: Settings,
+    kernel: Kernel | None,
+    plan: Plan,
+    say: Say,
+) -> Installation:
+    services: list[Service] = []
+    http: dict[str, str] = {}
+    if kernel and plan.relays:
+        for file in contracts.event_files():
+            tasks.start(f"relay {file.service}", Relay(kernel.store, kernel.kafka, file).run())
+    if kernel and plan.services:
+        server = _listen(kernel, services, plan)
+        services.extend(build(settings, kernel) for build in plan.services.values())
+        http = await _serve_http(doors, tasks, settings, services, plan)
+        await _serve_rpc(doors, server, services)
+        say(f"services: {', '.join(plan.services)}", f"services : {', '.join(plan.services)}")
+        await _catch_up(tasks, kernel, services)
+        for service in services:
+            for task in service.tasks:
+                tasks.start(service.name, task(), may_end=True)
+        await server.set_serving(True)
+        say("views: up to date", "vues : à jour")
+    url = await _open_gateway(doors, tasks, settings, kernel, http) if plan.gateway else ""
+    welcome = [line for service in services if service.welcome for line in await service.welcome()]
+    return Installation(settings, kernel, tuple(services), url, tuple(welcome))
+
+
+def _require(settings: Settings) -> None:
+    if not settings.eventstore_uri:
+        raise refusals.NO_ADDRESS(part="event store", variable="REGARD_EVENTSTORE_URI")
+    if not settings.kafka_bootstrap:
+        raise refusals.NO_ADDRESS(part="Kafka", variable="REGARD_KAFKA_BOOTSTRAP")
+
+
+def _listen(kernel: Kernel, services: Sequence[Service], plan: Plan) -> RpcServer:
+    """A server that listens for all services of the plan; its address becomes known to peers."""
+    where = [f"{LOOPBACK}:0"] if plan.embedded else [_listen_address(kernel.settings, name) for name in plan.services]
+    try:
+        server = RpcServer(kernel.border(services), *where)
+    except OSError:
+        raise refusals.CANNOT_LISTEN(part=", ".join(plan.services), address=", ".join(where)) from None
+    for name in plan.services:
+        kernel.addresses.setdefault(name, f"{LOOPBACK}:{server.port}")
+    return server
+
+
+async def _serve_rpc(doors: contextlib.AsyncExitStack, server: RpcServer, services: Iterable[Service]) -> None:
+    for service in services:
+        server.add(service.name, service.servicers)
+    await server.start()
+    doors.push_async_callback(server.stop)
+
+
+async def _serve_http(
+    doors: contextlib.AsyncExitStack, tasks: _Tasks, settings: Settings, services: Iterable[Service], plan: Plan
+) -> dict[str, str]:
+    """Serves the applications; gives host:port by the name that the settings know each by."""
+    found: dict[str, str] = {}
+    for service in services:
+        if service.http is None:
+            continue
+        name = _http_name(service.name)
+        where = f"{LOOPBACK}:0" if plan.embedded else _listen_address(settings, name)
+        host, port = _split(where)
+        try:
+            server = await doors.enter_async_context(serve_http(service.http, host, port))
+        except OSError:
+            raise refusals.CANNOT_LISTEN(part=service.name, address=where) from None
+        doors.callback(tasks.start(f"{service.name} http", server.ended()).cancel)
+        found[name] = f"{host}:{server.port}"
+    return found
+
+
+async def _catch_up(tasks: _Tasks, kernel: Kernel, services: Iterable[Service]) -> None:
+    """Starts every projection and reaction; returns when they show what the event store held."""
+    runners: list[Runner] = []
+    for service in services:
+        followers: tuple[Projection | Reaction, ...] = (*service.projections, *service.reactions)
+        database = kernel.database(service.name)
+        runners += [
+            Runner(follower, store=kernel.store, codec=kernel.codec, kafka=kernel.kafka, database=database)
+            for follower in followers
+        ]
+    for runner in runners:
+        tasks.start(runner.follower.name, runner.run())
+    for runner in runners:
+        await runner.caught_up.wait()
+
+
+async def _open_gateway(
+    doors: contextlib.AsyncExitStack,
+    tasks: _Tasks,
+    settings: Settings,
+    kernel: Kernel | None,
+    http: Mapping[str, str],
+) -> str:
+    """Starts Envoy before what runs here and what the settings name; gives its URL."""
+    found = {**settings.address, **(kernel.addresses if kernel else {}), **http}
+    addresses = addresses_of(settings.model_copy(update={"address": found}))
+    gateway = await doors.enter_async_context(Gateway(settings, addresses, settings.port))
+    doors.callback(tasks.start("gateway", gateway.closed()).cancel)
+    return settings.public_url or f"http://localhost:{gateway.port}"
+
+
+def _listen_address(settings: Settings, name: str) -> str:
+    if name not in settings.listen:
+        raise refusals.NO_LISTEN(part=name, variable=f"REGARD_{name.upper()}_LISTEN")
+    return settings.listen[name]
+
+
+def _http_name(service: str) -> str:
+    """A service with RPCs has HTTP beside them; one without has nothing else."""
+    return f"{service}_http" if any(method.service == service for method in contracts.methods()) else service
+
+
+def _split(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """What went wrong first; the rest is what that brought about."""
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first

@@ -56,5 +56,5 @@ def hashed(email: str, pepper: bytes) -> str:
 
 def normalised(email: str) -> str:
     """What two spellings of one address have in common: NFKC, case folded, without spaces around it."""
-    folded = unicodedata.normalize("NFKC", email.strip()).casefold()
-    return unicodedata.normalize("NFKC", folded)
+    folded = unicodedata.normalize("NFKC", email).casefold()
+    return unicodedata.normalize("NFKC", folded).strip()

@@ -78,12 +78,15 @@ class Kafka:
 
     def broker(self) -> KafkaBroker:
         """What subscribers are declared on; it consumes only and creates nothing."""
+        # Its warnings only say that topics must exist, which create_topics sees to.
+        library = logging.getLogger("faststream")
+        library.setLevel(logging.ERROR)
         return KafkaBroker(
             self.bootstrap,
             consumer_only=True,
             apply_types=False,
             request_timeout_ms=_REQUEST_TIMEOUT_MS,
-            logger=logging.getLogger(__name__),
+            logger=library,
             log_level=logging.DEBUG,
         )
 

@@ -59,6 +59,8 @@ def signing(ring: Sequence[SigningKey], now_s: float) -> SigningKey:
 
 def published(ring: Sequence[SigningKey], now_s: float) -> tuple[SigningKey, ...]:
     """The keys that tokens may carry now or soon: all but those whose last token has ended."""
+    if not ring:
+        return ()
     ends = [following.signs_from_s + ACCESS_TOKEN_LIFE_S + _CLOCKS_DIFFER_S for following in ring[1:]]
     return tuple(key for key, end_s in zip(ring, [*ends, float("inf")], strict=True) if now_s < end_s)
 

@@ -1,0 +1,360 @@
+"""The page's addresses. Everything shown comes through the gateway with the visitor's own token."""
+
+import asyncio
+import json
+import secrets
+import uuid
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from datetime import UTC
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from jinja2 import Environment, FileSystemLoader
+from regard.audit.v1.audit_pb2 import ListAccessesRequest
+from regard.audit.v1.events_pb2 import (
+    READER_KIND_ADMINISTRATOR,
+    READER_KIND_AUDITOR,
+    READER_KIND_BREAK_GLASS,
+    READER_KIND_SERVICE,
+)
+from regard.chat.v1.chat_pb2 import ListMessagesRequest, ListRoomsRequest, Room, SendMessageRequest
+from regard.common.v1.common_pb2 import Level, PageRequest
+from regard.feed.v1.feed_pb2 import ListGroupPostsRequest
+from regard.groups.v1.groups_pb2 import CanSee, Group, ListMyGroupsRequest, WhoCanSeeRequest
+from regard.identity.v1.identity_pb2 import BatchGetPeopleRequest, SignOutRequest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from regard_client.errors import RegardError
+from services.page.visitors import Language, Visitor, Visitors, give_cookie, language_of
+from services.page.words import words
+
+HERE = Path(__file__).parent
+MESSAGES, POSTS, ACCESSES = 50, 20, 60
+_MOST_FORM_BYTES = 64 * 1024
+_PRIVILEGED = {READER_KIND_ADMINISTRATOR, READER_KIND_AUDITOR, READER_KIND_BREAK_GLASS, READER_KIND_SERVICE}
+
+SECURITY_HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cache-control": "no-store",
+}
+
+Documents = Mapping[str, dict[str, Any]]
+
+
+class Site:
+    """The handlers, with what they need."""
+
+    def __init__(self, url: str, demonstration: Path, documents: Documents) -> None:
+        self._url = url
+        self._demonstration = demonstration
+        self._documents = documents
+        self.visitors = Visitors(url)
+        self._templates = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True)
+
+    def application(self) -> Starlette:
+        """The application to serve."""
+        routes = [
+            Route("/", self.home),
+            Route("/sign-in", self.sign_in, methods=["POST"]),
+            Route("/sign-out", self.sign_out, methods=["POST"]),
+            Route("/say", self.say, methods=["POST"]),
+            Route("/fragments/chat", self.chat_fragment),
+            Route("/fragments/ledger", self.ledger_fragment),
+            Route("/api", self.api),
+            *(Route(f"/{name}.json", self.document(name)) for name in self._documents),
+            Mount("/static", StaticFiles(directory=HERE / "static")),
+        ]
+        handlers: dict[Any, Callable[[Request, Any], Awaitable[Response]]] = {
+            RegardError: self.refused,
+            404: self.not_found,
+        }
+        return Starlette(routes=routes, middleware=[Middleware(_Headers)], exception_handlers=handlers)
+
+    async def home(self, request: Request) -> Response:
+        """The welcome; for someone signed in, a group with its chat and its ledger."""
+        visitor = self.visitors.of(request)
+        if visitor is None:
+            return self._page(request, "welcome.html", people=self._people(), url=self._url)
+        groups = (await visitor.regard.groups.ListMyGroups(ListMyGroupsRequest(page=PageRequest(size=200)))).groups
+        wanted = request.query_params.get("group", "")
+        group = next((one for one in groups if one.id == wanted), None) or _first(groups)
+        if group is None:
+            w = words(language_of(request))
+            return self._page(
+                request, "message.html", visitor, heading=w["no_groups"], sentence=w["no_groups_hint"], id=""
+            )
+        room = await _room(visitor, group.id)
+        # Reading comes before the ledger, so that the page shows its own reads.
+        posts, chat, panel = await asyncio.gather(
+            visitor.regard.feed.ListGroupPosts(ListGroupPostsRequest(group_id=group.id, page=PageRequest(size=POSTS))),
+            self._chat(request, visitor, room),
+            visitor.regard.groups.WhoCanSee(WhoCanSeeRequest(group_id=group.id)),
+        )
+        names = await _names(
+            visitor, (*(post.author_id for post in posts.posts), *(line.person_id for line in panel.entries))
+        )
+        w = words(language_of(request))
+        return self._page(
+            request,
+            "group.html",
+            visitor,
+            groups=[_group(one) for one in groups],
+            group=_group(group) | {"purpose": group.purpose},
+            room=room,
+            key=str(uuid.uuid4()),
+            readers=sum(1 for line in panel.entries if line.reads_content and line.person_id),
+            posts=[
+                {"author": names.get(post.author_id, "?"), "at": _when(post.published_at), "body": _body(post, w)}
+                for post in posts.posts
+            ],
+            panel=[_panel_line(line, names, w, language_of(request)) for line in panel.entries],
+            **chat,
+            **await self._ledger(request, visitor, group.id),
+        )
+
+    async def chat_fragment(self, request: Request) -> Response:
+        """The conversation as it is now."""
+        visitor = self.visitors.of(request)
+        if visitor is None:
+            return Response(status_code=401)
+        room = await _room(visitor, request.query_params.get("group", ""))
+        return self._page(request, "chat.html", visitor, room=room, **await self._chat(request, visitor, room))
+
+    async def ledger_fragment(self, request: Request) -> Response:
+        """The ledger as it is now."""
+        visitor = self.visitors.of(request)
+        if visitor is None:
+            return Response(status_code=401)
+        shown = await self._ledger(request, visitor, request.query_params.get("group", ""))
+        return self._page(request, "ledger.html", visitor, **shown)
+
+    async def sign_in(self, request: Request) -> Response:
+        """Signs a visitor in: as a person of the demonstration company, or with address and password."""
+        form = await _form(request)
+        if form is None:
+            return Response(status_code=403)
+        email, password = form.get("email", ""), form.get("password", "")
+        if key := form.get("person"):
+            read = self._read_demonstration()
+            person = next((one for one in read.get("people", []) if one["key"] == key), None)
+            if person is None:
+                return await self.not_found(request, None)
+            email, password = person["email"], read["password"]
+        visitor = await self.visitors.sign_in(email, password, language_of(request))
+        response = RedirectResponse("/", status_code=303)
+        give_cookie(response, visitor, secure=request.headers.get("x-forwarded-proto") == "https")
+        return response
+
+    async def sign_out(self, request: Request) -> Response:
+        """Ends the visit and its session."""
+        visitor, form = self.visitors.of(request), await _form(request)
+        if visitor and form and secrets.compare_digest(form.get("csrf", ""), visitor.csrf):
+            try:
+                await visitor.regard.auth.SignOut(SignOutRequest())
+            finally:
+                await self.visitors.forget(visitor)
+        return RedirectResponse("/", status_code=303)
+
+    async def say(self, request: Request) -> Response:
+        """Sends a message; the form's key makes sending it twice send it once."""
+        visitor, form = self.visitors.of(request), await _form(request)
+        if visitor is None:
+            return RedirectResponse("/", status_code=303)
+        if form is None or not secrets.compare_digest(form.get("csrf", ""), visitor.csrf):
+            return Response(status_code=403)
+        message = SendMessageRequest(room_id=form.get("room", ""), body=form.get("body", ""))
+        await visitor.regard.chat.SendMessage(message, metadata=(("idempotency-key", form.get("key") or "-"),))
+        return RedirectResponse(f"/?{urlencode({'group': form.get('group', '')})}", status_code=303)
+
+    async def api(self, request: Request) -> Response:
+        """All calls of the contract, from the OpenAPI document."""
+        by_service: dict[str, list[dict[str, str]]] = {}
+        for path, verbs in self._documents.get("openapi", {}).get("paths", {}).items():
+            for verb, operation in verbs.items():
+                summary = operation.get("summary") or operation.get("description", "")
+                by_service.setdefault(operation["tags"][0], []).append(
+                    {"verb": verb.upper(), "path": path, "summary": summary}
+                )
+        return self._page(request, "api.html", self.visitors.of(request), services=sorted(by_service.items()))
+
+    def document(self, name: str) -> Callable[[Request], Awaitable[Response]]:
+        """Serves a document that was made from the contract."""
+
+        async def serve(_request: Request) -> Response:
+            return JSONResponse(self._documents[name])
+
+        return serve
+
+    async def refused(self, request: Request, error: RegardError) -> Response:
+        """Regard said no: the sentence, the remedy and the id, and never more than that."""
+        visitor = self.visitors.of(request)
+        if error.kind == "UNAUTHENTICATED" and visitor:
+            await self.visitors.forget(visitor)
+        w = words(language_of(request))
+        status = {"UNAUTHENTICATED": 401, "PERMISSION_DENIED": 403, "NOT_FOUND": 404, "RESOURCE_EXHAUSTED": 429}
+        return self._page(
+            request,
+            "message.html",
+            visitor,
+            heading=w["refused"],
+            sentence=error.sentence if error.id else w["unreachable"],
+            remedy=error.remedy,
+            id=error.id,
+            request_id=error.request_id,
+            status=503 if error.unreachable else status.get(error.kind, 400),
+        )
+
+    async def not_found(self, request: Request, _error: object) -> Response:
+        """An address that is none."""
+        w = words(language_of(request))
+        return self._page(request, "message.html", heading=w["refused"], sentence=w["not_found"], id="", status=404)
+
+    async def _chat(self, request: Request, visitor: Visitor, room: Room | None) -> dict[str, Any]:
+        if room is None:
+            return {"messages": []}
+        asked = ListMessagesRequest(room_id=room.id, page=PageRequest(size=MESSAGES))
+        found = (await visitor.regard.chat.ListMessages(asked)).messages[::-1]
+        names = await _names(visitor, (message.author_id for message in found))
+        w = words(language_of(request))
+        return {
+            "messages": [
+                {
+                    "author": names.get(message.author_id, "?"),
+                    "at": _when(message.sent_at),
+                    "body": _body(message, w),
+                    "mine": message.author_id == visitor.person_id,
+                    "reactions": "  ".join(f"{one.emoji} {one.count}" for one in message.reactions),
+                }
+                for message in found
+            ]
+        }
+
+    async def _ledger(self, request: Request, visitor: Visitor, group_id: str) -> dict[str, Any]:
+        asked = ListAccessesRequest(
+            scope=ListAccessesRequest.SCOPE_GROUP, group_id=group_id, page=PageRequest(size=ACCESSES)
+        )
+        entries = (await visitor.regard.ledger.ListAccesses(asked)).entries
+        names = await _names(visitor, (entry.reader_id for entry in entries))
+        language = language_of(request)
+        return {
+            "accesses": [
+                {
+                    "sentence": getattr(entry.sentence, language).replace("{reader}", names.get(entry.reader_id, "?")),
+                    "at": _when(entry.at),
+                    "privileged": entry.reader_kind in _PRIVILEGED,
+                }
+                for entry in entries
+            ]
+        }
+
+    def _people(self) -> list[dict[str, str]]:
+        return [one for one in self._read_demonstration().get("people", []) if one.get("about_en")]
+
+    def _read_demonstration(self) -> dict[str, Any]:
+        try:
+            read = json.loads(self._demonstration.read_text())
+        except (OSError, ValueError):
+            return {}
+        return read if isinstance(read, dict) else {}
+
+    def _page(
+        self, request: Request, template: str, visitor: Visitor | None = None, *, status: int = 200, **values: Any
+    ) -> Response:
+        language = language_of(request)
+        html = self._templates.get_template(template).render(
+            w=words(language), language=language, visitor=visitor, **values
+        )
+        response = HTMLResponse(html, status_code=status)
+        if request.query_params.get("lang") in {"fr", "en"}:
+            response.set_cookie("regard-language", language, samesite="lax", max_age=365 * 86400)
+        return response
+
+
+class _Headers:
+    """Adds the security headers to every answer, and refuses bodies that no form of ours sends."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                own = [(name.encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
+                message = {**message, "headers": [*message.get("headers", []), *own]}
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+async def _form(request: Request) -> dict[str, str] | None:
+    """The fields of a form sent from this site; None for one sent from elsewhere, or too large."""
+    origin = request.headers.get("origin")
+    if origin and urlsplit(origin).netloc != request.headers.get("host"):
+        return None
+    if int(request.headers.get("content-length") or _MOST_FORM_BYTES + 1) > _MOST_FORM_BYTES:
+        return None
+    async with request.form(max_files=0, max_fields=20) as form:
+        return {name: value for name, value in form.items() if isinstance(value, str)}
+
+
+async def _room(visitor: Visitor, group_id: str) -> Room | None:
+    rooms = (await visitor.regard.chat.ListRooms(ListRoomsRequest(group_id=group_id))).rooms
+    return rooms[0] if rooms else None
+
+
+async def _names(visitor: Visitor, person_ids: Iterable[str]) -> dict[str, str]:
+    wanted = sorted({person_id for person_id in person_ids if person_id})[:200]
+    if not wanted:
+        return {}
+    found = await visitor.regard.people.BatchGetPeople(BatchGetPeopleRequest(person_ids=wanted))
+    return {person.id: person.profile.name for person in found.people}
+
+
+def _first(groups: Iterable[Group]) -> Group | None:
+    """A confidential group if there is one: that is what the page is about."""
+    ranked = sorted(groups, key=lambda group: (-group.rules.level, not group.name, group.name))
+    return ranked[0] if ranked else None
+
+
+def _group(group: Group) -> dict[str, str]:
+    level = Level.Name(group.rules.level).removeprefix("LEVEL_").lower()
+    return {"id": group.id, "name": group.name, "level": level}
+
+
+def _panel_line(line: CanSee, names: Mapping[str, str], w: Mapping[str, str], language: Language) -> dict[str, str]:
+    rights = {
+        "reads": line.reads_content,
+        "writes": line.writes,
+        "manages": line.manages,
+        "reads_ledger": line.reads_ledger,
+        "recorded": line.recorded,
+    }
+    return {
+        "who": names.get(line.person_id, "?") if line.person_id else line.capacity,
+        "rights": " · ".join(w[name] for name, has in rights.items() if has),
+        "why": getattr(line.why, language),
+    }
+
+
+def _body(shown: Any, w: Mapping[str, str]) -> str:
+    if shown.withdrawn:
+        return w["withdrawn"]
+    return w["erased"] if shown.erased else str(shown.body)
+
+
+def _when(at: Timestamp) -> str:
+    return at.ToDatetime(UTC).astimezone().strftime("%d/%m %H:%M:%S") if at.seconds else ""

@@ -76,10 +76,7 @@ class Recorder:
 
     async def close_live(self, closed: LiveAccessClosed) -> None:
         """Records that a live access ended. Left out when the store does not answer: it then reads as still open."""
-        try:
-            await self._append(closed.group_id, closed)
-        except Refused as refused:
-            _log.warning("a live access could not be closed", reason=refused.refusal.id)
+        await asyncio.shield(self._start(self._close(closed)))
 
     async def settle(self) -> None:
         """Waits until nothing is being written any more."""
@@ -103,6 +100,12 @@ class Recorder:
                 del self._appending[batch.group_id]
         self.recorded += len(batch.accesses)
         _RECORDED.inc(len(batch.accesses))
+
+    async def _close(self, closed: LiveAccessClosed) -> None:
+        try:
+            await self._append(closed.group_id, closed)
+        except Refused as refused:
+            _log.warning("a live access could not be closed", reason=refused.refusal.id)
 
     async def _append(self, group_id: str, message: Message) -> None:
         # One command id for all attempts, so that repeating after a lost answer finds the same event.

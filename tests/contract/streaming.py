@@ -200,7 +200,7 @@ class Stage:
             expected[recorded.stream] = expected.get(recorded.stream, "") + StringValue.FromString(recorded.data).value
         async with self.database.read() as connection:
             rows = await connection.execute(sa.select(TOTALS.c.stream, TOTALS.c.all_text))
-            return dict(rows.tuples().all()) == expected
+            return {row.stream: row.all_text for row in rows} == expected
 
 
 @asynccontextmanager

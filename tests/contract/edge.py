@@ -2,14 +2,17 @@
 
 import asyncio
 import contextlib
+import dataclasses
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from time import time
 
 import grpc
 import grpc.aio
 import httpx
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 from joserfc import jwt
 from joserfc.jwk import ECKey
@@ -53,10 +56,10 @@ class Issuer:
 class Chat(chat_pb2_grpc.ChatServiceServicer):
     """Answers like the chat service; remembers what came with each call."""
 
-    seen: list[dict[str, str]] = field(default_factory=list)
-    go_on: asyncio.Event = field(default_factory=asyncio.Event)
-    cancelled: asyncio.Event = field(default_factory=asyncio.Event)
-    silent: asyncio.Event = field(default_factory=asyncio.Event)
+    seen: list[dict[str, str]] = dataclasses.field(default_factory=list)
+    go_on: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
+    cancelled: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
+    silent: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
 
     async def SendMessage(self, request, context):  # type: ignore[no-untyped-def]
         self._note(context)
@@ -114,6 +117,65 @@ class Keys(groups_pb2_grpc.GroupInternalServiceServicer):
         return groups_pb2.GetContentKeysResponse()
 
 
+class Everything(grpc.GenericRpcHandler):
+    """Answers every method of the contract with a message whose fields are all set; remembers the request."""
+
+    def __init__(self) -> None:
+        self._methods = {method.path: method for method in contracts.methods()}
+        self.received: Message | None = None
+
+    def service(self, details):  # type: ignore[no-untyped-def]
+        method = self._methods[details.method]
+        answer = method.response()
+        fill(answer)
+
+        async def one(request, context):  # type: ignore[no-untyped-def]
+            self.received = request
+            return answer
+
+        async def stream(request, context):  # type: ignore[no-untyped-def]
+            self.received = request
+            yield answer
+            yield answer
+
+        made = grpc.unary_stream_rpc_method_handler if method.server_streaming else grpc.unary_unary_rpc_method_handler
+        return made(
+            stream if method.server_streaming else one,
+            request_deserializer=method.request.FromString,
+            response_serializer=method.response.SerializeToString,
+        )
+
+
+def fill(message: Message, depth: int = 0) -> None:
+    """Sets every field to something that isn't its default; of a choice, the last."""
+    for field in message.DESCRIPTOR.fields:
+        nested = field.message_type
+        if nested is not None and nested.GetOptions().map_entry:
+            continue
+        if nested is not None and depth < 5:
+            fill(getattr(message, field.name).add() if field.is_repeated else getattr(message, field.name), depth + 1)
+            if not field.is_repeated:
+                getattr(message, field.name).SetInParent()
+        elif nested is None:
+            value = _SAMPLES[field.cpp_type] if field.enum_type is None else field.enum_type.values[-1].number
+            if field.is_repeated:
+                getattr(message, field.name).append(value)
+            else:
+                setattr(message, field.name, b"x" if field.type == field.TYPE_BYTES else value)
+
+
+_SAMPLES = {
+    FieldDescriptor.CPPTYPE_STRING: "fr",
+    FieldDescriptor.CPPTYPE_BOOL: True,
+    FieldDescriptor.CPPTYPE_INT32: 1,
+    FieldDescriptor.CPPTYPE_UINT32: 1,
+    FieldDescriptor.CPPTYPE_INT64: 1,
+    FieldDescriptor.CPPTYPE_UINT64: 1,
+    FieldDescriptor.CPPTYPE_DOUBLE: 0.5,
+    FieldDescriptor.CPPTYPE_FLOAT: 0.5,
+}
+
+
 @dataclass
 class Behind:
     """A gateway, and hands on both of its sides."""
@@ -135,14 +197,15 @@ class Behind:
 
 @contextlib.asynccontextmanager
 async def gateway_with_services(
-    folder: Path, *, limits: Limits | None = None, port: int = 0, **settings: object
+    folder: Path, *, limits: Limits | None = None, everything: Everything | None = None, **settings: object
 ) -> AsyncIterator[Behind]:
-    """Everything started, in order; everything ended."""
+    """Everything started, in order; everything ended. `everything`, if given, answers in place of the services."""
     issuer, chat = Issuer(), Chat()
-    backend = grpc.aio.server()
-    chat_pb2_grpc.add_ChatServiceServicer_to_server(chat, backend)
-    identity_pb2_grpc.add_AuthServiceServicer_to_server(Auth(), backend)
-    groups_pb2_grpc.add_GroupInternalServiceServicer_to_server(Keys(), backend)
+    backend = grpc.aio.server(handlers=[everything] if everything else [])
+    if everything is None:
+        chat_pb2_grpc.add_ChatServiceServicer_to_server(chat, backend)
+        identity_pb2_grpc.add_AuthServiceServicer_to_server(Auth(), backend)
+        groups_pb2_grpc.add_GroupInternalServiceServicer_to_server(Keys(), backend)
     grpc_port = backend.add_insecure_port("127.0.0.1:0")
     await backend.start()
     async with contextlib.AsyncExitStack() as stack:
@@ -151,7 +214,7 @@ async def gateway_with_services(
         page = await stack.enter_async_context(serve_http(_page_app(), "127.0.0.1"))
         services = {method.service: Address("127.0.0.1", grpc_port) for method in contracts.methods()}
         addresses = Addresses(services, Address("127.0.0.1", identity.port), Address("127.0.0.1", page.port))
-        gateway = Gateway(Settings(data=folder, **settings), addresses, port, limits=limits)  # type: ignore[arg-type]
+        gateway = Gateway(Settings(data=folder, **settings), addresses, 0, limits=limits)  # type: ignore[arg-type]
         await stack.enter_async_context(gateway)
         url = f"http://127.0.0.1:{gateway.port}"
         http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, trust_env=False))

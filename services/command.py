@@ -9,12 +9,13 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from services import refusals
+from services.check import Checked, check
 from services.common.errors import Language, Refused
 from services.common.internalkey import BadInternalKey
 from services.common.masterkey import BadMasterKey
 from services.common.settings import BadSettings, Settings, load_settings, misspelt
 from services.common.telemetry import open_telemetry
-from services.installation import Build, PartDied, Plan, discover, open_installation
+from services.installation import Build, Discovered, PartDied, Plan, discover, open_at_rest, open_installation
 
 _DESCRIPTION = "Runs parts of Regard in this process until Ctrl-C. / Lance des parties de Regard jusqu’à Ctrl-C."
 _PARTS = {
@@ -23,6 +24,7 @@ _PARTS = {
     "kafka": "the embedded Kafka alone",
     "relay": "carries events from the event store to Kafka",
     "gateway": "Envoy, before the services that the settings name",
+    "check": "compares every view with what its events say; Regard must be stopped if it runs embedded",
 }
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -35,10 +37,11 @@ def main(arguments: Sequence[str]) -> int:
     try:
         settings = load_settings()
         plan = _plan(targets, services)
+        at_rest = {name: service.build for name, service in services.items()}
         for sentence in misspelt(os.environ):
             _tell(sentence)
         with open_telemetry(settings, "+".join(targets)):
-            return _run(_serve(settings, plan, language))
+            return _run(_check(settings, at_rest, language) if plan is None else _serve(settings, plan, language))
     except BadSettings as bad:
         return _fail("\n".join(bad.sentences))
     except (BadMasterKey, BadInternalKey) as bad:
@@ -72,14 +75,21 @@ def _parser(services: Iterable[str]) -> argparse.ArgumentParser:
     return parser
 
 
-def _plan(targets: Sequence[str], services: Mapping[str, Build]) -> Plan:
+def _plan(targets: Sequence[str], services: Mapping[str, Discovered]) -> Plan | None:
+    """What to run; None for `check`, which runs nothing."""
     known = (*_PARTS, *services)
     for target in targets:
-        if target not in known:
+        if target not in known or (target == "check" and len(targets) > 1):
             raise refusals.UNKNOWN_TARGET(target=target, targets=", ".join(known))
+    if "check" in targets:
+        return None
     everything = "all" in targets
     return Plan(
-        services={name: build for name, build in services.items() if everything or name in targets},
+        services={
+            name: service.build
+            for name, service in services.items()
+            if name in targets or (everything and not service.on_request)
+        },
         relays=everything or "relay" in targets,
         gateway=everything or "gateway" in targets,
         eventstore="eventstore" in targets,
@@ -101,6 +111,42 @@ async def _serve(settings: Settings, plan: Plan, language: Language) -> int:
             _tell(line)
         await asyncio.Event().wait()
     return 0
+
+
+async def _check(settings: Settings, builds: Mapping[str, Build], language: Language) -> int:
+    """Tells of each view whether it is as its events say; 1 if one isn't."""
+    _prepare(settings.data)
+    agree = True
+    async with open_at_rest(settings, builds) as (kernel, services):
+        for service in services:
+            for projection in service.projections:
+                database = kernel.database(service.name)
+                checked = await check(projection, kernel.store, kernel.codec, database)
+                agree &= checked.agrees
+                for line in _findings(checked, language):
+                    _tell(line)
+    return 0 if agree else 1
+
+
+def _findings(checked: Checked, language: Language) -> Iterable[str]:
+    name, french = checked.projection, language == "fr"
+    for one in checked.differences:
+        yield (
+            f"{name}: {one.table} : {one.unexplained} lignes inexpliquées, {one.lacking} lignes manquantes"
+            if french
+            else f"{name}: {one.table}: {one.unexplained} rows unexplained, {one.lacking} rows lacking"
+        )
+    if checked.set_aside:
+        count = checked.set_aside
+        yield f"{name}: {count} événements mis de côté" if french else f"{name}: {count} events were set aside"
+    if checked.agrees:
+        yield f"{name}: {checked.rows} " + (
+            "lignes, comme le disent les événements" if french else "rows, as the events say"
+        )
+    if checked.behind:
+        yield f"{name}: " + (
+            "en retard, se rattrape au démarrage" if french else "behind, catches up when Regard starts"
+        )
 
 
 def _prepare(data: Path) -> None:

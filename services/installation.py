@@ -27,7 +27,7 @@ from services.common.telemetry import logger
 from services.embedded.eventstore import EmbeddedEventStore
 from services.embedded.kafka import EmbeddedKafka
 from services.gateway.__main__ import addresses_of
-from services.gateway.gateway import Gateway
+from services.gateway.gateway import Gateway, check_port
 
 Build = Callable[[Settings, Kernel], Service]
 Say = Callable[[str, str], None]
@@ -76,10 +76,37 @@ class PartDied(Exception):
         return refusals.PART_DIED(part=self.part, reason=reason)
 
 
-def discover() -> Mapping[str, Build]:
-    """How every service is built, by name: each package with a service.py."""
-    found = sorted(path.parent.name for path in Path(__file__).parent.glob("*/service.py"))
-    return {name: importlib.import_module(f"services.{name}.service").build for name in found}
+@dataclass(frozen=True, slots=True)
+class Discovered:
+    """A service that could run. `on_request`: only if it is named, not as part of `all`."""
+
+    build: Build
+    on_request: bool
+
+
+def discover() -> Mapping[str, Discovered]:
+    """Every service, by name: each package with a service.py, which says ON_REQUEST = True if it isn't for everyone."""
+    names = sorted(path.parent.name for path in Path(__file__).parent.glob("*/service.py"))
+    modules = {name: importlib.import_module(f"services.{name}.service") for name in names}
+    return {name: Discovered(module.build, getattr(module, "ON_REQUEST", False)) for name, module in modules.items()}
+
+
+@contextlib.asynccontextmanager
+async def open_at_rest(
+    settings: Settings, services: Mapping[str, Build]
+) -> AsyncIterator[tuple[Kernel, list[Service]]]:
+    """The services built on the stored data, with nothing running but the embedded event store if it is the one.
+
+    Raises Refused (EVS-03) while Regard runs on the same data.
+    """
+    async with contextlib.AsyncExitStack() as parts:
+        settings, _ = await _open_servers(parts, settings, Plan(eventstore=not settings.eventstore_uri), _say_nothing)
+        kernel = await parts.enter_async_context(open_kernel(settings, "check"))
+        yield kernel, [build(settings, kernel) for build in services.values()]
+
+
+def _say_nothing(_en: str, _fr: str) -> None:
+    pass
 
 
 @contextlib.asynccontextmanager
@@ -88,6 +115,8 @@ async def open_installation(settings: Settings, plan: Plan, say: Say) -> AsyncIt
 
     Raises Refused if something can't be opened; then all the rest is closed again.
     """
+    if plan.gateway:
+        check_port(settings.host, settings.port)
     try:
         async with contextlib.AsyncExitStack() as parts:
             settings, kafka = await _open_servers(parts, settings, plan, say)
@@ -214,7 +243,7 @@ def _listen(kernel: Kernel, services: Sequence[Service], plan: Plan) -> RpcServe
     except OSError:
         raise refusals.CANNOT_LISTEN(part=", ".join(plan.services), address=", ".join(where)) from None
     for name in plan.services:
-        kernel.addresses.setdefault(name, f"{LOOPBACK}:{server.port}")
+        kernel.addresses[name] = f"{LOOPBACK}:{server.port}"
     return server
 
 

@@ -8,7 +8,6 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from regard.common.v1.options_pb2 import Role
 from regard.identity.v1.identity_pb2 import Person
 
 from services.common import paging
@@ -93,7 +92,7 @@ class Directory:
         fresh: list[_Entry] = []
         for row in rows:
             profile = open_profile(keys.get(row.person_id), row.profile)
-            person = Person(id=row.person_id, profile=profile, active=row.active, roles=map(Role, row.roles))
+            person = Person(id=row.person_id, profile=profile, active=row.active, roles=row.roles)
             fresh.append(_entry(person))
         for row in rows:
             self._seen[row.partition] = max(row.position, self._seen.get(row.partition, 0))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 from regard.common.v1.common_pb2 import Sealed
+from regard.common.v1.options_pb2 import Role
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.identity.person import SealedProfile
@@ -14,12 +15,12 @@ from services.identity.views import PARTITIONS, PEOPLE, ROLES
 
 @dataclass(frozen=True, slots=True)
 class PersonRow:
-    """A person as the view has them; `roles`: numbers of regard.common.v1.Role; changed last by that event."""
+    """A person as the view has them, and which event changed them last."""
 
     person_id: str
     profile: SealedProfile
     active: bool
-    roles: tuple[int, ...]
+    roles: tuple[Role, ...]
     partition: int
     position: int
 
@@ -45,8 +46,8 @@ async def changed_people(connection: AsyncConnection, seen: Mapping[int, int], l
     ]
 
 
-async def _roles_of(connection: AsyncConnection, person_ids: list[str]) -> Mapping[str, list[int]]:
-    roles: defaultdict[str, list[int]] = defaultdict(list)
+async def _roles_of(connection: AsyncConnection, person_ids: list[str]) -> Mapping[str, list[Role]]:
+    roles: defaultdict[str, list[Role]] = defaultdict(list)
     if person_ids:
         for person_id, role in await connection.execute(sa.select(ROLES).where(ROLES.c.person_id.in_(person_ids))):
             roles[person_id].append(role)

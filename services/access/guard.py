@@ -233,21 +233,23 @@ class Guard:
         return await self._texts.open_labels(labels)
 
     @asynccontextmanager
-    async def live(self, caller: Caller, group_id: str, objects: Sequence[Object]) -> AsyncIterator[Live]:
+    async def live(
+        self, caller: Caller, group_id: str, objects: Sequence[Object], action: Action = Action.LIVE
+    ) -> AsyncIterator[Live]:
         """A live access to `objects` (rooms, a feed): recorded before the block begins, if it must be; closed after it.
 
-        Raises Refused.
+        `action`: LIVE for content, READ_LEDGER to follow a ledger. Raises Refused.
         """
         await self._lives.watched()
         access = LiveAccess(caller, group_id)
         with self._lives.registered(access):
-            sight = await self.sight(caller, group_id, Action.LIVE)
-            access.recorded = must_record(sight.policy, sight.capacity, Action.LIVE)
+            sight = await self.sight(caller, group_id, action)
+            access.recorded = must_record(sight.policy, sight.capacity, action)
             access_id = await self._append(sight, objects, {one.key for one in objects}) if access.recorded else ""
             access.sight = sight
             try:
                 # What changed while the record was made is in the policy of now; what changes later is noticed.
-                self._lives.review(access, await self._policy(group_id, Action.LIVE))
+                self._lives.review(access, await self._policy(group_id, action))
                 yield Live(access, sight, self._texts)
             finally:
                 if access_id:

@@ -86,6 +86,8 @@ class Live:
         group_id, _ = split(sealed)
         if group_id != self.sight.group_id:
             raise ValueError("a live access opens its own group only")
+        if self.sight.action is not Action.LIVE:
+            raise ValueError("following a ledger opens no content")
         if level not in self.sight.readable_levels or (level == LEVEL_CONFIDENTIAL and not self._access.recorded):
             # Written after the group was raised, and here before the news of it.
             self._access.end(refusals.LIVE_ENDED())
@@ -161,11 +163,11 @@ class Lives:
         if sight is None or access.ended:
             return
         caller = access.caller
-        now = verdict(policy, caller.person_id, caller.roles, Action.LIVE, at)
+        now = verdict(policy, caller.person_id, caller.roles, sight.action, at)
         if (
             isinstance(now, Denied)
             or not sight.readable_levels <= now.readable_levels
-            or (must_record(policy, now.capacity, Action.LIVE) and not access.recorded)
+            or (must_record(policy, now.capacity, sight.action) and not access.recorded)
         ):
             access.end(refusals.LIVE_ENDED())
             return

@@ -5,6 +5,7 @@ from regard.identity.v1.identity_pb2_grpc import (
     add_PeopleServiceServicer_to_server,
 )
 
+from services.access.revocations import Revocations
 from services.common.kernel import Kernel, Service
 from services.common.settings import Settings
 from services.identity.accounts import Accounts
@@ -35,6 +36,7 @@ def build(settings: Settings, kernel: Kernel) -> Service:
     authentication = Authentication(
         registry, keys, addresses, passwords, Throttle(clock), Sessions(vault, clock), access_tokens, clock
     )
+    revocations = Revocations(kernel.store, kernel.codec, noticed=lambda: None)
     directory = Directory(kernel.database("identity"), keys)
 
     async def welcome() -> tuple[str, ...]:
@@ -53,6 +55,8 @@ def build(settings: Settings, kernel: Kernel) -> Service:
             (add_PeopleServiceServicer_to_server, PeopleApi(directory, registry, accounts, authentication)),
         ),
         projections=(people(),),
+        tasks=(revocations.run,),
+        revoked=revocations.revoked,
         http=application(signing_keys),
         welcome=welcome,
     )

@@ -31,6 +31,7 @@ from services.identity.service import build
 from services.identity.vault import Vault
 from services.identity.words import folded
 from services.installation import Installation, Plan, open_installation
+from tests.contract.streaming import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -301,6 +302,15 @@ async def test_who_left_neither_signs_in_nor_goes_on_until_they_are_back(site: S
         await site.administer(site.people.GetPerson, identity_pb2.GetPersonRequest(person_id=ada.id))
     ).person.active
     assert not (await site.search("Ada Left")).people
+
+    async def is_told_to_sign_in_again() -> bool:
+        try:
+            await site.call(site.people.GetMe, identity_pb2.GetMeRequest(), tokens.access_token)
+        except Refusal as refusal:
+            return refusal.id == "RPC-06"
+        return False
+
+    await eventually(is_told_to_sign_in_again)
 
     await site.administer(site.people.ReactivatePerson, identity_pb2.ReactivatePersonRequest(person_id=ada.id))
     assert (await refused(site.refresh(tokens.refresh_token))).id == "IDN-04"

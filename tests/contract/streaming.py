@@ -51,12 +51,15 @@ TOTALS = sa.Table(
 
 
 def reduce_line(event: Event) -> Sequence[sa.Executable]:
-    """Neither idempotent nor commutative: an event applied twice, left out or out of order shows in `totals_v1`."""
+    """Neither idempotent nor commutative: an event applied twice, left out or out of order shows in `totals_v1`.
+
+    Nor does a repetition fail by itself: only the position can prevent it.
+    """
     assert isinstance(event.message, StringValue)
     text = event.message.value
     total = insert(TOTALS).values(stream=event.stream, lines=1, all_text=text)
     return (
-        sa.insert(LINES).values(position=event.position, stream=event.stream, text=text),
+        insert(LINES).values(position=event.position, stream=event.stream, text=text).on_conflict_do_nothing(),
         total.on_conflict_do_update(
             index_elements=["stream"],
             set_={"lines": TOTALS.c.lines + 1, "all_text": TOTALS.c.all_text + total.excluded.all_text},

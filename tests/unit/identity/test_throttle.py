@@ -1,33 +1,19 @@
 """Who guesses passwords waits; who knows theirs does not."""
 
-from datetime import UTC, datetime, timedelta
-
 import pytest
 
 from services.common.errors import Refused
 from services.identity.throttle import Allowance, Throttle
-
-
-class Time:
-    """A clock that is set by hand."""
-
-    def __init__(self) -> None:
-        self.now = datetime(2026, 11, 24, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def pass_s(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
+from tests.unit.identity.time_by_hand import TimeByHand
 
 
 @pytest.fixture
-def time() -> Time:
-    return Time()
+def time() -> TimeByHand:
+    return TimeByHand()
 
 
 @pytest.fixture
-def throttle(time: Time) -> Throttle:
+def throttle(time: TimeByHand) -> Throttle:
     return Throttle(time, per_address=Allowance(3, 30), per_installation=Allowance(10, 1))
 
 
@@ -38,7 +24,7 @@ def refused_after_s(throttle: Throttle, address: str) -> str:
     return refused.value.params["seconds"]
 
 
-def test_an_address_has_a_few_attempts_and_then_one_from_time_to_time(throttle: Throttle, time: Time) -> None:
+def test_an_address_has_a_few_attempts_and_then_one_from_time_to_time(throttle: Throttle, time: TimeByHand) -> None:
     for _ in range(3):
         throttle.attempt("ada")
     assert refused_after_s(throttle, "ada") == "30"
@@ -61,7 +47,7 @@ def test_success_forgives(throttle: Throttle) -> None:
         throttle.succeeded("ada")
 
 
-def test_the_installation_has_a_limit_whatever_the_addresses(throttle: Throttle, time: Time) -> None:
+def test_the_installation_has_a_limit_whatever_the_addresses(throttle: Throttle, time: TimeByHand) -> None:
     for number in range(10):
         throttle.attempt(f"guess {number}")
     assert refused_after_s(throttle, "ada") == "1"
@@ -69,7 +55,7 @@ def test_the_installation_has_a_limit_whatever_the_addresses(throttle: Throttle,
     throttle.attempt("ada")
 
 
-def test_a_refused_attempt_costs_nothing(throttle: Throttle, time: Time) -> None:
+def test_a_refused_attempt_costs_nothing(throttle: Throttle, time: TimeByHand) -> None:
     for _ in range(3):
         throttle.attempt("ada")
     for _ in range(20):
@@ -78,7 +64,7 @@ def test_a_refused_attempt_costs_nothing(throttle: Throttle, time: Time) -> None
     throttle.attempt("ada")
 
 
-def test_a_clock_that_goes_back_gives_nothing(throttle: Throttle, time: Time) -> None:
+def test_a_clock_that_goes_back_gives_nothing(throttle: Throttle, time: TimeByHand) -> None:
     for _ in range(3):
         throttle.attempt("ada")
     time.pass_s(-1000)

@@ -1,0 +1,88 @@
+"""Keys are made once, lie wrapped, and are the same for all processes of an installation."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from joserfc import jwt
+from joserfc.jwk import KeySet
+from regard.common.v1.options_pb2 import Role
+
+from services.common.database import Database
+from services.common.masterkey import MasterKey, WrongMasterKey
+from services.identity.keys import AddressHashes, PersonKeys
+from services.identity.tokens import SIGNS_FOR_S, AccessTokens, SigningKeys
+from services.identity.vault import Vault
+from tests.unit.identity.time_by_hand import TimeByHand
+
+MASTER_KEY = MasterKey(bytes(32))
+
+
+@pytest.fixture
+def time() -> TimeByHand:
+    return TimeByHand()
+
+
+@pytest.fixture
+async def databases(tmp_path: Path) -> AsyncIterator[tuple[Database, Database]]:
+    """Two processes' connections to one file."""
+    url = f"sqlite+aiosqlite:///{tmp_path}/vault.sqlite"
+    both = Database(url), Database(url)
+    yield both
+    for database in both:
+        await database.dispose()
+
+
+async def test_simultaneous_processes_make_one_key_of_each_kind(
+    databases: tuple[Database, Database], time: TimeByHand
+) -> None:
+    vaults = [Vault(database) for database in databases]
+    keys = await asyncio.gather(*(PersonKeys(vault, MASTER_KEY, time).ensure("ada") for vault in vaults * 5))
+    assert len({key.secret for key in keys}) == 1
+    hashes = await asyncio.gather(*(AddressHashes(vault, MASTER_KEY).of("a@b.org") for vault in vaults * 5))
+    assert len(set(hashes)) == 1
+    rings = await asyncio.gather(*(SigningKeys(vault, MASTER_KEY, time).jwks() for vault in vaults * 5))
+    assert [[jwk["kid"] for jwk in ring] for ring in rings] == [[rings[0][0]["kid"]]] * 10
+
+
+async def test_only_those_who_have_a_key_are_found(databases: tuple[Database, Database], time: TimeByHand) -> None:
+    keys = PersonKeys(Vault(databases[0]), MASTER_KEY, time)
+    ada = await keys.ensure("ada")
+    assert await keys.find(["ada", "bob"]) == {"ada": ada}
+    assert await keys.find([]) == {}
+    many = [f"person {number}" for number in range(1100)]
+    assert await keys.find([*many, "ada"]) == {"ada": ada}
+
+
+async def test_the_vault_alone_opens_nothing(databases: tuple[Database, Database], time: TimeByHand) -> None:
+    vault, other = Vault(databases[0]), MasterKey(bytes([1]) * 32)
+    await PersonKeys(vault, MASTER_KEY, time).ensure("ada")
+    await AddressHashes(vault, MASTER_KEY).of("a@b.org")
+    await SigningKeys(vault, MASTER_KEY, time).jwks()
+    for attempt in (
+        PersonKeys(vault, other, time).find(["ada"]),
+        AddressHashes(vault, other).of("a@b.org"),
+        SigningKeys(vault, other, time).jwks(),
+    ):
+        with pytest.raises(WrongMasterKey):
+            await attempt
+
+
+async def test_keys_rotate_without_a_token_that_a_cached_set_does_not_verify(
+    databases: tuple[Database, Database], time: TimeByHand
+) -> None:
+    here, there = (SigningKeys(Vault(database), MASTER_KEY, time) for database in databases)
+    tokens = AccessTokens(here, "regard", "regard", time)
+    kids, largest = set(), 0
+    for _ in range(3 * SIGNS_FOR_S // 86_400):
+        time.pass_s(86_400 - 1200)
+        for _ in range(4):
+            cached = KeySet.import_key_set({"keys": await there.jwks()})  # type: ignore[typeddict-item]
+            time.pass_s(300)
+            token = jwt.decode(await tokens.issue("ada", "s", [Role.ROLE_AUDITOR], "web"), cached, algorithms=["ES256"])
+            assert token.claims["roles"] == ["auditor"]
+            kids.add(token.header["kid"])
+            largest = max(largest, len(cached.keys))
+    assert len(kids) in (3, 4)
+    assert largest == 2

@@ -79,7 +79,7 @@ class Kafka:
     def broker(self) -> KafkaBroker:
         """What subscribers are declared on; it consumes only and creates nothing."""
         # Its warnings only say that topics must exist, which create_topics sees to.
-        library = logging.getLogger("faststream")
+        library = logging.getLogger(f"{__name__}.faststream")
         library.setLevel(logging.ERROR)
         return KafkaBroker(
             self.bootstrap,

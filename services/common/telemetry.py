@@ -83,11 +83,15 @@ def configure_logs(level: str = "info") -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=lambda *_: structlog.WriteLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()
     root.handlers = [_Libraries()]
+    for library in root.manager.loggerDict.values():
+        if isinstance(library, logging.Logger):  # some bring handlers of their own, which would tell everything
+            library.handlers.clear()
+            library.propagate = True
     root.setLevel(max(threshold, logging.WARNING))
 
 

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from regard.common.v1.common_pb2 import Level
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.chat.views import BELONGING, MARKS, MESSAGES, REACTIONS, ROOMS, microseconds
+from services.chat.views import BELONGING, MARKS, MESSAGES, REACTIONS, ROOMS
+from services.common.moments import microseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,12 @@ async def room(tx: AsyncConnection, room_id: str) -> RoomRow | None:
     return RoomRow(**found) if found else None
 
 
+async def rooms_by_id(tx: AsyncConnection, room_ids: Collection[str]) -> dict[str, RoomRow]:
+    """These rooms, by id."""
+    found = await tx.execute(_rooms().where(ROOMS.c.room_id.in_(room_ids)))
+    return {row["room_id"]: RoomRow(**row) for row in found.mappings()}
+
+
 async def rooms_of(tx: AsyncConnection, group_ids: Collection[str]) -> list[RoomRow]:
     """Rooms of these groups, latest conversation first."""
     found = await tx.execute(_rooms().where(ROOMS.c.group_id.in_(group_ids)))
@@ -119,10 +126,21 @@ async def messages_before(
     return await _messages(tx, *conditions, order=MESSAGES.c.sequence.desc(), limit=limit)
 
 
-async def messages_changed(tx: AsyncConnection, group_ids: Collection[str], after: int, limit: int) -> list[MessageRow]:
-    """Messages of these groups whose last change lies after position `after`, in the order of those changes."""
-    conditions = (MESSAGES.c.group_id.in_(group_ids), MESSAGES.c.position > after)
-    return await _messages(tx, *conditions, order=MESSAGES.c.position, limit=limit)
+async def messages_changed(tx: AsyncConnection, after: Mapping[str, int], beyond: int, limit: int) -> list[MessageRow]:
+    """Messages whose last change lies after the position that `after` has for their room, in the order of changes.
+
+    `beyond`: only changes after this position, to go on where the page before ended.
+    """
+    rooms: defaultdict[int, list[str]] = defaultdict(list)
+    for room_id, position in after.items():
+        rooms[max(position, beyond)].append(room_id)
+    if not rooms:
+        return []
+    changed = [
+        sa.and_(MESSAGES.c.room_id.in_(room_ids), MESSAGES.c.position > position)
+        for position, room_ids in rooms.items()
+    ]
+    return await _messages(tx, sa.or_(*changed), order=MESSAGES.c.position, limit=limit)
 
 
 async def messages_by_id(tx: AsyncConnection, message_ids: Collection[str]) -> dict[str, MessageRow]:

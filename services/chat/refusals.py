@@ -59,7 +59,7 @@ CANNOT_MENTION = refusal(
     remedy_fr="Retirez ces mentions, ou invitez d’abord ces personnes.",
 )
 TOO_SLOW = refusal(
-    "CHT-09",
+    "CHT-08",
     Kind.ABORTED,
     en="Messages came faster than this connection took them, so it was ended; nothing is lost.",
     fr="Les messages arrivaient plus vite que cette connexion ne les prenait : elle a été fermée, rien n’est perdu.",
@@ -67,7 +67,7 @@ TOO_SLOW = refusal(
     remedy_fr="Reconnectez-vous avec le dernier curseur.",
 )
 ALONE = refusal(
-    "CHT-10",
+    "CHT-09",
     Kind.INVALID_ARGUMENT,
     en="A direct conversation needs somebody else than yourself.",
     fr="Une conversation directe demande quelqu’un d’autre que vous.",
@@ -75,23 +75,15 @@ ALONE = refusal(
     remedy_fr="Indiquez au moins un ou une collègue.",
 )
 NOT_A_MODERATOR = refusal(
-    "CHT-11",
+    "CHT-10",
     Kind.PERMISSION_DENIED,
     en="Only moderators of the group close its rooms.",
     fr="Seules les personnes qui modèrent le groupe ferment ses salons.",
     remedy_en="Ask a moderator of the group.",
     remedy_fr="Demandez à une personne qui modère le groupe.",
 )
-STOPPING = refusal(
-    "CHT-12",
-    Kind.UNAVAILABLE,
-    en="The service is stopping, so this connection was ended; nothing is lost.",
-    fr="Le service s’arrête : cette connexion a été fermée, rien n’est perdu.",
-    remedy_en="Connect again with the last cursor.",
-    remedy_fr="Reconnectez-vous avec le dernier curseur.",
-)
 ACCESS_ENDED = refusal(
-    "CHT-13",
+    "CHT-11",
     Kind.PERMISSION_DENIED,
     en="Your access has ended.",
     fr="Votre accès a pris fin.",

@@ -6,16 +6,15 @@ microseconds since 1970, UTC.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 
 import sqlalchemy as sa
-from google.protobuf.timestamp_pb2 import Timestamp
 from regard.chat.v1 import events_pb2 as chat
 from regard.groups.v1 import events_pb2 as groups
 from sqlalchemy.dialects.postgresql import insert  # SQLite's compiler understands its ON CONFLICT too
 
 from services.common.codec import Event
 from services.common.ids import key_of
+from services.common.moments import microseconds
 
 METADATA = sa.MetaData()
 
@@ -48,7 +47,7 @@ MESSAGES = sa.Table(
     sa.Column("erased", sa.Boolean, nullable=False),
     sa.Column("position", sa.BigInteger, nullable=False),
     sa.Index("chat_messages_v1_by_place", "room_id", "sequence"),
-    sa.Index("chat_messages_v1_by_change", "group_id", "position"),
+    sa.Index("chat_messages_v1_by_change", "room_id", "position"),
     sa.Index("chat_messages_v1_by_author", "group_id", "author_id"),
 )
 REACTIONS = sa.Table(
@@ -135,13 +134,6 @@ def reduce(event: Event) -> Statements:
             )
         case _:
             return ()
-
-
-def microseconds(at: datetime) -> int:
-    """Microseconds since 1970, UTC."""
-    moment = Timestamp()
-    moment.FromDatetime(at)
-    return int(moment.ToMicroseconds())
 
 
 def _room(opened: chat.RoomOpened, event: Event) -> sa.Executable:

@@ -29,11 +29,16 @@ class Listener(AsyncIterator[tuple[Item, ...]], Generic[Item]):
     def offer(self, items: tuple[Item, ...]) -> None:
         """Takes the items, or marks this listener as behind and frees what it holds."""
         if not self._behind and self._count + len(items) > self._capacity and self._waiting:
-            self._behind = True
-            self._waiting.clear()
+            self.interrupt()
         if not self._behind:
             self._waiting.append(items)
             self._count += len(items)
+            self._arrived.set()
+
+    def interrupt(self) -> None:
+        """Marks this listener as behind, and frees what it holds."""
+        self._behind = True
+        self._waiting.clear()
         self._arrived.set()
 
     async def __anext__(self) -> tuple[Item, ...]:
@@ -64,6 +69,11 @@ class Live(Generic[Item]):
             yield listener
         finally:
             self._listeners.discard(listener)
+
+    def interrupt(self) -> None:
+        """Tells every listener that it is behind: something was missed before it came here."""
+        for listener in self._listeners:
+            listener.interrupt()
 
     def publish(self, items: tuple[Item, ...]) -> None:
         """Hands the items to every listener at once, without waiting for any."""

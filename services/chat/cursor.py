@@ -1,0 +1,56 @@
+"""Where a subscription stands: the position reached in each partition of chat's topic."""
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.chat.rendering import talk
+from services.chat.rooms import TOPIC
+from services.common import contracts, paging
+from services.common.kafka import partition_of
+from services.common.projection import positions
+
+PARTITIONS = next(file.partitions for file in contracts.event_files() if file.topic == TOPIC)
+
+
+class Cursor:
+    """Moves forward only."""
+
+    def __init__(self, reached: list[int]) -> None:
+        self._reached = reached
+
+    @classmethod
+    def decode(cls, token: str) -> "Cursor | None":
+        """The cursor in a token; None for an empty one. Raises Refused (RPC-20)."""
+        key = paging.decode(token, (0,) * PARTITIONS)
+        return cls(list(key)) if key else None
+
+    @classmethod
+    async def reached(cls, tx: AsyncConnection, view: str) -> "Cursor":
+        """What the tables hold in this transaction."""
+        stored, swept = await positions.stored(tx, view), await positions.swept(tx, view)
+        by_number = {partition.number: position for partition, position in stored.items() if partition.topic == TOPIC}
+        return cls([max(by_number.get(number, 0), swept) for number in range(PARTITIONS)])
+
+    def encode(self) -> str:
+        """The token."""
+        return paging.encode(tuple(self._reached))
+
+    def passed(self, room_id: str, position: int) -> bool:
+        """Whether that change of that room was told already."""
+        return position <= self.of(room_id)
+
+    def move(self, room_id: str, position: int) -> None:
+        """Notes that everything in that room's partition up to there was told, or is not for this reader."""
+        at = _partition(room_id)
+        self._reached[at] = max(self._reached[at], position)
+
+    def cover(self, other: "Cursor") -> None:
+        """Moves every partition at least as far as `other`."""
+        self._reached = [max(mine, theirs) for mine, theirs in zip(self._reached, other._reached, strict=True)]
+
+    def of(self, room_id: str) -> int:
+        """The position up to which that room was told."""
+        return self._reached[_partition(room_id)]
+
+
+def _partition(room_id: str) -> int:
+    return partition_of(talk(room_id), PARTITIONS)

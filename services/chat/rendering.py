@@ -1,0 +1,85 @@
+"""From rows to what a caller is shown."""
+
+from collections.abc import Mapping, Sequence
+
+from regard.chat.v1 import chat_pb2 as api
+from regard.common.v1.common_pb2 import Sealed
+
+from services.access import Erased, Object, Place
+from services.chat.queries import MessageRow, RoomRow
+from services.common.ids import stream_name
+from services.common.moments import moment, timestamp
+
+
+def name(label: str | Erased) -> str:
+    """A name, or nothing when its key is destroyed."""
+    return label if isinstance(label, str) else ""
+
+
+def talk(room_id: str) -> str:
+    """The stream of what is said in a room."""
+    return stream_name("talk", room_id)
+
+
+def place_of(row: MessageRow) -> Place:
+    """What a message's body was sealed for."""
+    return Place(row.body_type, talk(row.room_id), "body")
+
+
+def sealed_body(row: MessageRow) -> Sealed | None:
+    """A message's body as it is stored; None once withdrawn or erased."""
+    return Sealed.FromString(row.body) if row.body else None
+
+
+def object_of(row: MessageRow) -> Object:
+    """A message, as the ledger names it."""
+    return Object(
+        type="message",
+        id=row.message_id,
+        level=row.level,
+        author_id=row.author_id,
+        parent_id=row.room_id,
+        sequence=row.sequence,
+        written_at=moment(row.sent_at_us),
+    )
+
+
+def message(row: MessageRow, body: str | Erased | None, reader_id: str) -> api.Message:
+    """A message as its reader sees it."""
+    return api.Message(
+        id=row.message_id,
+        room_id=row.room_id,
+        group_id=row.group_id,
+        sequence=row.sequence,
+        author_id=row.author_id,
+        body=body if isinstance(body, str) else "",
+        sent_at=timestamp(row.sent_at_us),
+        edited_at=timestamp(row.edited_at_us),
+        withdrawn=row.withdrawn,
+        erased=row.erased or isinstance(body, Erased),
+        level=row.level,
+        reply_to_id=row.reply_to_id,
+        mentioned_ids=row.mentioned_ids,
+        reactions=reactions(row.reactions, reader_id),
+    )
+
+
+def reactions(given: Mapping[str, Sequence[str]], reader_id: str) -> list[api.ReactionCount]:
+    """Counts by emoji, with the reader's own marked."""
+    return [
+        api.ReactionCount(emoji=emoji, count=len(people), mine=reader_id in people) for emoji, people in given.items()
+    ]
+
+
+def room(row: RoomRow, name: str, read_sequence: int) -> api.Room:
+    """A room as its reader sees it."""
+    return api.Room(
+        id=row.room_id,
+        group_id=row.group_id,
+        name=name,
+        direct=row.direct,
+        closed=row.closed,
+        last_sequence=row.last_sequence,
+        read_sequence=read_sequence,
+        last_at=timestamp(row.last_at_us),
+    )

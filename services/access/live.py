@@ -20,7 +20,7 @@ from services.access import refusals
 from services.access.content import Erased
 from services.access.following import follow
 from services.access.membership import Memberships
-from services.access.policy import Action, Denied, GroupPolicy, must_record, verdict
+from services.access.policy import Action, Denied, GroupPolicy, verdict
 from services.access.sight import Sight
 from services.access.texts import Texts, split
 from services.common.codec import Codec
@@ -164,11 +164,9 @@ class Lives:
             return
         caller = access.caller
         now = verdict(policy, caller.person_id, caller.roles, sight.action, at)
-        if (
-            isinstance(now, Denied)
-            or not sight.readable_levels <= now.readable_levels
-            or (must_record(policy, now.capacity, sight.action) and not access.recorded)
-        ):
+        # New rules end it too: its record names the rules that allowed it, and the next one will name these.
+        same_rules = policy.rules_version == sight.rules_version
+        if isinstance(now, Denied) or not same_rules or not sight.readable_levels <= now.readable_levels:
             access.end(refusals.LIVE_ENDED())
             return
         access.forget_timer()

@@ -1,0 +1,97 @@
+"""audit's RPCs: translate, call, answer."""
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+import grpc
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+from regard.audit.v1 import audit_pb2 as pb
+from regard.audit.v1.audit_pb2_grpc import AuditQueryServiceServicer, LedgerServiceServicer
+from regard.common.v1.common_pb2 import PageInfo, PageRequest
+
+from services.audit.ledger import Ledger, Part, Period
+from services.audit.queries import Page
+from services.audit.refusals import ENDS_BEFORE_IT_BEGINS, GROUP_NEEDED, OBJECT_NEEDED
+from services.audit.shown import entry
+from services.audit.watch import Watch
+from services.common import paging, rpc
+
+Context = grpc.aio.ServicerContext[Message, Message]
+Scope = pb.ListAccessesRequest.Scope
+
+
+class LedgerApi(LedgerServiceServicer):
+    """The ledger, for those concerned."""
+
+    def __init__(self, ledger: Ledger, watch: Watch) -> None:
+        self._ledger = ledger
+        self._watch = watch
+
+    async def ListAccesses(self, request: pb.ListAccessesRequest, context: Context) -> pb.ListAccessesResponse:
+        caller, part, period = rpc.caller(), _part(request.page), _period(request)
+        head = -1
+        match request.scope:
+            case pb.ListAccessesRequest.SCOPE_BY_ME:
+                page = await self._ledger.by_me(caller, period, part)
+            case pb.ListAccessesRequest.SCOPE_ABOUT_ME:
+                page = await self._ledger.about_me(caller, period, part)
+            case _:
+                of_object = request.scope == pb.ListAccessesRequest.SCOPE_OBJECT
+                if not request.group_id:
+                    raise GROUP_NEEDED()
+                if of_object and not request.object_id:
+                    raise OBJECT_NEEDED()
+                object_id = request.object_id if of_object else ""
+                page, head = await self._ledger.of_group(caller, request.group_id, object_id, period, part)
+        return pb.ListAccessesResponse(
+            entries=[entry(line) for line in page.lines], page=_info(page), head_revision=head
+        )
+
+    async def WatchAccesses(
+        self, request: pb.WatchAccessesRequest, context: Context
+    ) -> AsyncIterator[pb.WatchAccessesResponse]:
+        async with aclosing(self._watch.frames(rpc.caller(), request.group_id, request.cursor)) as frames:
+            async for frame in frames:
+                yield frame
+
+
+class AuditQueryApi(AuditQueryServiceServicer):
+    """The ledger, for auditors."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    async def SearchAccesses(self, request: pb.SearchAccessesRequest, context: Context) -> pb.SearchAccessesResponse:
+        page = await self._ledger.search(
+            rpc.caller(),
+            request.group_ids,
+            request.purpose,
+            request.purpose_reference,
+            _period(request),
+            _part(request.page),
+            reader_id=request.reader_id,
+            reader_kind=request.reader_kind,
+        )
+        return pb.SearchAccessesResponse(entries=[entry(line) for line in page.lines], page=_info(page))
+
+
+def _part(page: PageRequest) -> Part:
+    return Part(paging.size_of(page), paging.decode(page.token, (0, 0)))
+
+
+def _period(request: pb.ListAccessesRequest | pb.SearchAccessesRequest) -> Period:
+    period = Period(_bound(request, "from"), _bound(request, "to"))
+    if period.from_us is not None and period.to_us is not None and period.to_us <= period.from_us:
+        raise ENDS_BEFORE_IT_BEGINS()
+    return period
+
+
+def _bound(request: pb.ListAccessesRequest | pb.SearchAccessesRequest, name: str) -> int | None:
+    # `from` is a word of Python's, so the field can't be written as an attribute.
+    bound: Timestamp = getattr(request, name)
+    return bound.ToMicroseconds() if request.HasField(name) else None
+
+
+def _info(page: Page) -> PageInfo:
+    return PageInfo(next_token=paging.encode(page.next) if page.next else "")

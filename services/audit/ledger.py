@@ -1,0 +1,122 @@
+"""Reading the ledger: who may is the guard's to say, and each reading is recorded before it is answered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+from regard.audit.v1.events_pb2 import READER_KIND_UNSPECIFIED, ReaderKind
+from regard.common.v1.common_pb2 import Purpose
+
+from services.access import Action, Guard, Object, Sight
+from services.audit import queries
+from services.audit.queries import Key, Page, Wanted
+from services.audit.shown import Shown, by_name, by_rule
+from services.audit.views import HOUR_US
+from services.common.database import Database
+from services.common.rpc import Caller
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """From when to before when, in microseconds since 1970; None is no bound."""
+
+    from_us: int | None = None
+    to_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Which part of a list: how many lines, after which."""
+
+    size: int
+    after: Key | None = None
+
+
+class Ledger:
+    """The ledger as those concerned and auditors may read it."""
+
+    def __init__(self, guard: Guard, database: Database) -> None:
+        self._guard = guard
+        self._database = database
+
+    async def of_group(
+        self, caller: Caller, group_id: str, object_id: str, period: Period, part: Part
+    ) -> tuple[Page, int]:
+        """Accesses to the group, or to one object of it, and the revision up to which places have no gap."""
+        sight = await self._guard.sight(caller, group_id, Action.READ_LEDGER)
+        await self._guard.enter(sight, (ledger_of(sight),))
+        wanted = _in_groups((sight,), period)
+        async with self._database.read() as connection:
+            page = await queries.lines(connection, replace(wanted, object_id=object_id), part.after, part.size)
+            revision, _ = await queries.head(connection, group_id)
+        return page, revision
+
+    async def by_me(self, caller: Caller, period: Period, part: Part) -> Page:
+        """What the caller accessed, wherever it was. It concerns nobody else, so that it is not recorded."""
+        async with self._database.read() as connection:
+            groups = await queries.groups_read_by(connection, caller.person_id)
+            wanted = Wanted(_by_name(groups), reader_id=caller.person_id, from_us=period.from_us, to_us=period.to_us)
+            return await queries.lines(connection, wanted, part.after, part.size)
+
+    async def about_me(self, caller: Caller, period: Period, part: Part) -> Page:
+        """Who accessed what the caller wrote, in the groups whose ledger the caller reads."""
+        async with self._database.read() as connection:
+            groups = await queries.groups_about(connection, caller.person_id)
+        sights = await self._guard.sights(caller, groups, Action.READ_LEDGER)
+        await self._guard.enter_many([(sight, (ledger_of(sight),)) for sight in sights.values()])
+        wanted = _in_groups(sights.values(), period)
+        async with self._database.read() as connection:
+            about = replace(wanted, author_id=caller.person_id)
+            return await queries.lines(connection, about, part.after, part.size)
+
+    async def search(
+        self,
+        caller: Caller,
+        group_ids: Collection[str],
+        purpose: Purpose,
+        purpose_reference: str,
+        period: Period,
+        part: Part,
+        *,
+        reader_id: str = "",
+        reader_kind: ReaderKind = READER_KIND_UNSPECIFIED,
+    ) -> Page:
+        """With a role, for a purpose: every reader by id. Each of the groups sees that it was searched."""
+        guard = self._guard
+        sights = await asyncio.gather(*(guard.sight(caller, one, Action.SEARCH_LEDGER) for one in group_ids))
+        await asyncio.gather(*(guard.enter(one, (ledger_of(one),), purpose, purpose_reference) for one in sights))
+        wanted = Wanted(
+            _by_name(group_ids),
+            reader_id=reader_id,
+            reader_kind=reader_kind,
+            from_us=period.from_us,
+            to_us=period.to_us,
+        )
+        async with self._database.read() as connection:
+            return await queries.lines(connection, wanted, part.after, part.size)
+
+
+def ledger_of(sight: Sight) -> Object:
+    """A group's ledger, as something that is accessed."""
+    return Object("ledger", sight.group_id, sight.level)
+
+
+def _by_name(group_ids: Collection[str]) -> dict[str, Shown]:
+    return dict.fromkeys(group_ids, by_name())
+
+
+def _in_groups(sights: Collection[Sight], period: Period) -> Wanted:
+    shown = {sight.group_id: by_rule(sight.policy.rules.readers) for sight in sights}
+    if any(how != by_name() for how in shown.values()):
+        period = _whole_hours(period)
+    return Wanted(shown, from_us=period.from_us, to_us=period.to_us)
+
+
+def _whole_hours(period: Period) -> Period:
+    """The period in whole hours: asked minute by minute, counts would tell when somebody looked."""
+    return Period(
+        None if period.from_us is None else period.from_us // HOUR_US * HOUR_US,
+        None if period.to_us is None else -(-period.to_us // HOUR_US) * HOUR_US,
+    )

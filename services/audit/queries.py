@@ -1,0 +1,195 @@
+"""SQL reads of the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from regard.audit.v1.events_pb2 import READER_KIND_UNSPECIFIED, ReaderKind
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.audit.shown import Counted, Line, Row, Shown
+from services.audit.views import AUTHORS, HEADS, LEDGER, OBJECTS
+
+Key = tuple[int, int]
+"""Where a list stands: the place that bounds it since its first page, and the place of the last line given."""
+
+
+Mark = tuple[int, int]
+"""How far a watch has come: the position of an event, and the place of an access that it recorded or ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which accesses. `shown`: the groups, each with how its readers appear; empty bounds are none."""
+
+    shown: Mapping[str, Shown]
+    object_id: str = ""
+    author_id: str = ""
+    reader_id: str = ""
+    reader_kind: ReaderKind = READER_KIND_UNSPECIFIED
+    from_us: int | None = None
+    to_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Lines, newest first, and where the list goes on; None at its end."""
+
+    lines: Sequence[Line]
+    next: Key | None
+
+
+async def lines(connection: AsyncConnection, wanted: Wanted, after: Key | None, size: int) -> Page:
+    """The lines after `after`. Accesses that come while a list is read are not in its later pages."""
+    until = after[0] if after else await _newest(connection)
+    grouped = _grouped(wanted, LEDGER.c.place <= until)
+    found = sa.select(grouped).order_by(grouped.c.place.desc()).limit(size + 1)
+    if after:
+        found = found.where(grouped.c.place < after[1])
+    rows = (await connection.execute(found)).all()
+    named = await _rows(connection, [row.place for row in rows[:size] if row.named])
+    shown = [named[row.place] if row.named else _counted(row) for row in rows[:size]]
+    return Page(shown, (until, rows[size - 1].place) if len(rows) > size else None)
+
+
+async def line_of(connection: AsyncConnection, wanted: Wanted, place: int) -> Line | None:
+    """The line of the access at `place`, as it was when that was recorded; None if it is not among those wanted."""
+    this = LEDGER.alias()
+    same_hour = LEDGER.c.hour == sa.select(this.c.hour).where(this.c.place == place).scalar_subquery()
+    grouped = _grouped(wanted, same_hour, LEDGER.c.place <= place)
+    row = (await connection.execute(sa.select(grouped).where(grouped.c.place == place))).first()
+    if row is None:
+        return None
+    return (await _rows(connection, [place]))[place] if row.named else _counted(row)
+
+
+async def changes(connection: AsyncConnection, group_id: str, after: Mark, limit: int) -> Sequence[Mark]:
+    """What was recorded or ended in the group after that mark, in order."""
+    position, place = after
+    later = sa.or_(LEDGER.c.position > position, sa.and_(LEDGER.c.position == position, LEDGER.c.place > place))
+    found = (
+        sa.select(LEDGER.c.position, LEDGER.c.place)
+        .where(LEDGER.c.group_id == group_id, LEDGER.c.repeats.is_(False), later)
+        .order_by(LEDGER.c.position, LEDGER.c.place)
+        .limit(limit)
+    )
+    return [(row.position, row.place) for row in await connection.execute(found)]
+
+
+async def head(connection: AsyncConnection, group_id: str) -> tuple[int, int]:
+    """Revision and position of the newest access event of the group; -1 and 0 if there is none."""
+    found = sa.select(HEADS.c.revision, HEADS.c.position).where(HEADS.c.group_id == group_id)
+    row = (await connection.execute(found)).first()
+    return (row.revision, row.position) if row else (-1, 0)
+
+
+async def groups_about(connection: AsyncConnection, author_id: str) -> Sequence[str]:
+    """The groups in which somebody accessed what the author wrote."""
+    found = sa.select(AUTHORS.c.group_id).where(AUTHORS.c.author_id == author_id).distinct()
+    return (await connection.execute(found)).scalars().all()
+
+
+async def groups_read_by(connection: AsyncConnection, reader_id: str) -> Sequence[str]:
+    """The groups that the reader accessed."""
+    found = sa.select(LEDGER.c.group_id).where(LEDGER.c.reader_id == reader_id).distinct()
+    return (await connection.execute(found)).scalars().all()
+
+
+def _grouped(wanted: Wanted, *conditions: sa.ColumnElement[bool]) -> sa.Subquery:
+    """One row a line: named accesses each by itself, the others by hour, action, and what the rules show of them."""
+    accesses = _accesses(wanted, *conditions)
+    key = [accesses.c[name] for name in ("group_id", "hour", "action", "named", "kind", "purpose", "reference")]
+    return (
+        sa.select(
+            *key,
+            sa.func.count().label("accesses"),
+            sa.func.count(accesses.c.reader_id.distinct()).label("readers"),
+            sa.func.max(accesses.c.place).label("place"),
+        )
+        .group_by(*key)
+        .subquery()
+    )
+
+
+def _accesses(wanted: Wanted, *conditions: sa.ColumnElement[bool]) -> sa.Subquery:
+    silent = LEDGER.c.group_id.in_([group_id for group_id, shown in wanted.shown.items() if not shown.capacity])
+    return (
+        sa.select(
+            LEDGER.c.group_id,
+            LEDGER.c.hour,
+            LEDGER.c.action,
+            LEDGER.c.reader_id,
+            LEDGER.c.place,
+            sa.case((_unnamed(wanted.shown), ""), else_=LEDGER.c.access_id).label("named"),
+            sa.case((silent, 0), else_=LEDGER.c.reader_kind).label("kind"),
+            sa.case((silent, 0), else_=LEDGER.c.purpose).label("purpose"),
+            sa.case((silent, ""), else_=LEDGER.c.purpose_reference).label("reference"),
+        )
+        .where(LEDGER.c.repeats.is_(False), *_conditions(wanted), *conditions)
+        .subquery()
+    )
+
+
+def _unnamed(shown: Mapping[str, Shown]) -> sa.ColumnElement[bool]:
+    groups: dict[Shown, list[str]] = {}
+    for group_id, how in shown.items():
+        groups.setdefault(how, []).append(group_id)
+    return sa.or_(
+        sa.false(),
+        *(
+            LEDGER.c.group_id.in_(group_ids)
+            if how.unnamed is None
+            else sa.and_(
+                LEDGER.c.group_id.in_(group_ids), LEDGER.c.reader_kind.in_([int(kind) for kind in how.unnamed])
+            )
+            for how, group_ids in groups.items()
+        ),
+    )
+
+
+def _conditions(wanted: Wanted) -> Iterator[sa.ColumnElement[bool]]:
+    yield LEDGER.c.group_id.in_(list(wanted.shown))
+    if wanted.object_id:
+        yield _touched(OBJECTS, OBJECTS.c.object_id == wanted.object_id)
+    if wanted.author_id:
+        yield _touched(AUTHORS, AUTHORS.c.author_id == wanted.author_id)
+    if wanted.reader_id:
+        yield LEDGER.c.reader_id == wanted.reader_id
+    if wanted.reader_kind:
+        yield LEDGER.c.reader_kind == int(wanted.reader_kind)
+    if wanted.from_us is not None:
+        yield LEDGER.c.at_us >= wanted.from_us
+    if wanted.to_us is not None:
+        yield LEDGER.c.at_us < wanted.to_us
+
+
+def _touched(table: sa.Table, condition: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    place = (LEDGER.c.group_id, LEDGER.c.revision, LEDGER.c.index)
+    return sa.exists().where(condition, *(table.c[column.name] == column for column in place))
+
+
+async def _newest(connection: AsyncConnection) -> int:
+    found = await connection.execute(sa.select(sa.func.coalesce(sa.func.max(LEDGER.c.place), 0)))
+    return int(found.scalar_one())
+
+
+async def _rows(connection: AsyncConnection, places: Sequence[int]) -> dict[int, Row]:
+    columns = ("group_id", "revision", "index", "of", "record", "ended_at_us")
+    found = sa.select(LEDGER.c.place, *(LEDGER.c[name] for name in columns)).where(LEDGER.c.place.in_(places))
+    rows = (await connection.execute(found)).mappings().all()
+    return {row["place"]: Row(*(row[name] for name in columns)) for row in rows}
+
+
+def _counted(row: sa.Row[tuple[object, ...]]) -> Counted:
+    return Counted(
+        group_id=row.group_id,
+        hour=row.hour,
+        reader_kind=row.kind,
+        action=row.action,
+        purpose=row.purpose,
+        purpose_reference=row.reference,
+        accesses=row.accesses,
+        readers=row.readers,
+    )

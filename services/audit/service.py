@@ -1,0 +1,30 @@
+"""Puts audit together, the same for production and tests."""
+
+from regard.audit.v1.audit_pb2_grpc import (
+    add_AuditQueryServiceServicer_to_server,
+    add_LedgerServiceServicer_to_server,
+)
+
+from services.access import Guard
+from services.audit.api import AuditQueryApi, LedgerApi
+from services.audit.ledger import Ledger
+from services.audit.views import ledger
+from services.audit.watch import Watch
+from services.common.kernel import Kernel, Service
+from services.common.settings import Settings
+
+
+def build(settings: Settings, kernel: Kernel) -> Service:
+    """The service, not yet running."""
+    guard, database, view = Guard.of(kernel), kernel.database("audit"), ledger()
+    readings = Ledger(guard, database)
+    return Service(
+        name="audit",
+        servicers=(
+            (add_LedgerServiceServicer_to_server, LedgerApi(readings, Watch(guard, database, view))),
+            (add_AuditQueryServiceServicer_to_server, AuditQueryApi(readings)),
+        ),
+        projections=(view,),
+        tasks=(guard.run,),
+        revoked=guard.revoked,
+    )

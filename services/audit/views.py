@@ -1,0 +1,151 @@
+"""Read tables of audit: one row per access, and how an access event becomes rows.
+
+A row's place is its event's revision on the group's access stream, its index there, and how many that event holds:
+revisions have no gap, so neither have places. An event that was appended twice, because its first answer was lost,
+keeps its place with rows marked as repeats, which no list shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from regard.audit.v1.events_pb2 import Access, AccessesRecorded, LiveAccessClosed
+from sqlalchemy.dialects.postgresql import insert
+
+from services.common.codec import Event
+from services.common.ids import key_of
+from services.common.projection import Projection
+
+TOPIC = "regard.audit.events"
+HOUR_US = 3_600_000_000
+_MOST_PER_EVENT = 1000
+
+METADATA = sa.MetaData()
+
+LEDGER = sa.Table(
+    "ledger_v1",
+    METADATA,
+    sa.Column("group_id", sa.String(36), primary_key=True),
+    sa.Column("revision", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("index", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("of", sa.Integer, nullable=False),
+    sa.Column("place", sa.BigInteger, nullable=False),  # orders rows of all groups: position of the event, then index
+    sa.Column("access_id", sa.String(36), nullable=False, index=True),
+    sa.Column("repeats", sa.Boolean, nullable=False),
+    sa.Column("reader_id", sa.String(36), nullable=False),
+    sa.Column("reader_kind", sa.Integer, nullable=False),
+    sa.Column("action", sa.Integer, nullable=False),
+    sa.Column("purpose", sa.Integer, nullable=False),
+    sa.Column("purpose_reference", sa.String(100), nullable=False),
+    sa.Column("at_us", sa.BigInteger, nullable=False),
+    sa.Column("hour", sa.BigInteger, nullable=False),
+    sa.Column("record", sa.LargeBinary, nullable=False),  # the Access as it was recorded
+    sa.Column("position", sa.BigInteger, nullable=False),  # of the last event that concerns it
+    sa.Column("ended_at_us", sa.BigInteger),
+    sa.Index("ledger_v1_by_group", "group_id", "place"),
+    sa.Index("ledger_v1_by_change", "group_id", "position"),
+    sa.Index("ledger_v1_by_reader", "reader_id", "place"),
+)
+OBJECTS = sa.Table(
+    "ledger_objects_v1",
+    METADATA,
+    sa.Column("object_id", sa.String(36), primary_key=True),
+    sa.Column("group_id", sa.String(36), primary_key=True),
+    sa.Column("revision", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("index", sa.Integer, primary_key=True, autoincrement=False),
+)
+AUTHORS = sa.Table(
+    "ledger_authors_v1",
+    METADATA,
+    sa.Column("author_id", sa.String(36), primary_key=True),
+    sa.Column("group_id", sa.String(36), primary_key=True),
+    sa.Column("revision", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("index", sa.Integer, primary_key=True, autoincrement=False),
+)
+HEADS = sa.Table(
+    "ledger_heads_v1",
+    METADATA,
+    sa.Column("group_id", sa.String(36), primary_key=True),
+    sa.Column("revision", sa.BigInteger, nullable=False),
+    sa.Column("position", sa.BigInteger, nullable=False),
+)
+
+Statements = Sequence[sa.Executable]
+
+
+def ledger() -> Projection:
+    """The view of accesses."""
+    return Projection("ledger_v1", "audit", (TOPIC,), METADATA, reduce)
+
+
+def reduce(event: Event) -> Statements:
+    """The statements that bring the tables from before `event` to after it; () for events of no interest."""
+    match event.message:
+        case AccessesRecorded() as recorded if recorded.accesses:
+            return (*_recorded(recorded, event), _head(event))
+        case LiveAccessClosed() as closed:
+            this = sa.and_(LEDGER.c.access_id == closed.access_id, LEDGER.c.group_id == key_of(event.stream))
+            ended = {"ended_at_us": closed.at.ToMicroseconds(), "position": event.position}
+            return (sa.update(LEDGER).where(this).values(ended), _head(event))
+        case _:
+            return ()
+
+
+def _recorded(recorded: AccessesRecorded, event: Event) -> Statements:
+    group_id, revision = key_of(event.stream), event.revision
+    count = len(recorded.accesses)
+    rows = [_row(group_id, access, index, count, event) for index, access in enumerate(recorded.accesses)]
+    places = [{"group_id": group_id, "revision": revision, "index": index} for index in range(count)]
+    objects = [
+        {"object_id": object_id, **place}
+        for access, place in zip(recorded.accesses, places, strict=True)
+        for object_id in sorted({one for objects in access.objects for one in objects.ids})
+    ]
+    authors = [
+        {"author_id": author_id, **place}
+        for access, place in zip(recorded.accesses, places, strict=True)
+        for author_id in sorted(set(access.author_ids))
+    ]
+    earlier = LEDGER.alias()
+    repeats = sa.exists().where(earlier.c.access_id == LEDGER.c.access_id, earlier.c.place < LEDGER.c.place)
+    return (
+        insert(LEDGER).values(rows).on_conflict_do_nothing(),
+        sa.update(LEDGER)
+        .where(LEDGER.c.group_id == group_id, LEDGER.c.revision == revision, repeats)
+        .values(repeats=True),
+        *((insert(OBJECTS).values(objects).on_conflict_do_nothing(),) if objects else ()),
+        *((insert(AUTHORS).values(authors).on_conflict_do_nothing(),) if authors else ()),
+    )
+
+
+def _row(group_id: str, access: Access, index: int, of: int, event: Event) -> dict[str, object]:
+    at_us = access.at.ToMicroseconds()
+    return {
+        "group_id": group_id,
+        "revision": event.revision,
+        "index": index,
+        "of": of,
+        "place": event.position * _MOST_PER_EVENT + index,
+        "access_id": access.access_id,
+        "repeats": False,
+        "reader_id": access.reader_id,
+        "reader_kind": int(access.reader_kind),
+        "action": int(access.action),
+        "purpose": int(access.purpose),
+        "purpose_reference": access.purpose_reference,
+        "at_us": at_us,
+        "hour": at_us // HOUR_US,
+        "record": access.SerializeToString(deterministic=True),
+        "position": event.position,
+        "ended_at_us": None,
+    }
+
+
+def _head(event: Event) -> sa.Executable:
+    head = {"group_id": key_of(event.stream), "revision": event.revision, "position": event.position}
+    statement = insert(HEADS).values(head)
+    return statement.on_conflict_do_update(
+        index_elements=["group_id"],
+        set_={"revision": statement.excluded.revision, "position": statement.excluded.position},
+    )

@@ -217,10 +217,11 @@ async def _start(
         http = await _serve_http(doors, tasks, settings, services, plan)
         await _serve_rpc(doors, server, services)
         say(f"services: {', '.join(plan.services)}", f"services : {', '.join(plan.services)}")
-        await _catch_up(tasks, kernel, services)
+        # Before the views are up to date: a reaction that has events to handle may call what a task keeps going.
         for service in services:
             for task in service.tasks:
                 tasks.start(service.name, task(), may_end=True)
+        await _catch_up(tasks, kernel, services)
         await server.set_serving(True)
         say("views: up to date", "vues : à jour")
     url = await _open_gateway(doors, tasks, settings, kernel, http) if plan.gateway else ""

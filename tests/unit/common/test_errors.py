@@ -35,7 +35,7 @@ def flaws(one: Refusal) -> Iterator[str]:
     if one.en == one.fr or one.remedy_en == one.remedy_fr:
         yield "not translated"
     for text in texts:
-        if len(text) < 5 or text != text.strip() or text[-1] not in ".?!»":
+        if len(text) < 5 or text != text.strip() or text[-1] not in ".?!»}":
             yield f"not a sentence: {text!r}"
 
 

@@ -57,11 +57,11 @@ class WebChannel:
         }
         body = frame(request.SerializeToString())
         async with self._client.stream("POST", self._url + path, content=body, headers=headers) as response:
+            if response.status_code != 200:  # browsers' clients then read nothing else
+                raise Cut(f"HTTP {response.status_code}")
             if "grpc-status" in response.headers:  # trailers only
                 _end(response.headers)
                 return
-            if response.status_code != 200:
-                raise Cut(f"HTTP {response.status_code} without grpc-status")
             async for flags, payload in _frames(response):
                 if flags & _TRAILERS:
                     _end(_trailers(payload))

@@ -69,10 +69,10 @@ class Limits:
     """How much a caller may ask for. The first three count before the token is looked at."""
 
     new_connections: Bucket = Bucket(500, 1)
-    everyone: Bucket = Bucket(3000, 1)
-    address: Bucket = Bucket(2000, 1)
+    everyone: Bucket = Bucket(5000, 1)
+    address: Bucket = Bucket(3000, 1)
     """Per client address, behind which a whole office may be."""
-    person: Bucket = Bucket(1000, 10)
+    person: Bucket = Bucket(3000, 10)
     request_bytes: int = 2 * 1024 * 1024
     connections: int = 10_000
 
@@ -266,7 +266,6 @@ def _filter(name: str, message: str, **options: object) -> Node:
 
 def _mutations() -> Node:
     return {
-        "request_mutations": [{"remove": USER_HEADER}],
         "response_mutations": [
             {"append": {"header": {"key": key, "value": value}, "append_action": "ADD_IF_ABSENT"}}
             for key, value in _SECURITY_HEADERS.items()

@@ -100,13 +100,22 @@ class Chat(chat_pb2_grpc.ChatServiceServicer):
             raise
 
     def _note(self, context: grpc.aio.ServicerContext) -> None:
-        self.seen.append({key: str(value) for key, value in context.invocation_metadata() or ()})
+        self.seen.append(metadata_of(context))
 
 
+def metadata_of(context: grpc.aio.ServicerContext) -> dict[str, str]:
+    """What came with a call."""
+    return {key: str(value) for key, value in context.invocation_metadata() or ()}
+
+
+@dataclass
 class Auth(identity_pb2_grpc.AuthServiceServicer):
-    """Signs everyone in."""
+    """Signs everyone in; remembers what came with each call."""
+
+    seen: list[dict[str, str]] = dataclasses.field(default_factory=list)
 
     async def SignIn(self, request, context):  # type: ignore[no-untyped-def]
+        self.seen.append(metadata_of(context))
         return identity_pb2.SignInResponse(tokens=identity_pb2.Tokens(access_token="t"))
 
 
@@ -182,6 +191,7 @@ class Behind:
 
     gateway: Gateway
     chat: Chat
+    auth: Auth
     issuer: Issuer
     http: httpx.AsyncClient
     channel: grpc.aio.Channel
@@ -200,11 +210,11 @@ async def gateway_with_services(
     folder: Path, *, limits: Limits | None = None, everything: Everything | None = None, **settings: object
 ) -> AsyncIterator[Behind]:
     """Everything started, in order; everything ended. `everything`, if given, answers in place of the services."""
-    issuer, chat = Issuer(), Chat()
+    issuer, chat, auth = Issuer(), Chat(), Auth()
     backend = grpc.aio.server(handlers=[everything] if everything else [])
     if everything is None:
         chat_pb2_grpc.add_ChatServiceServicer_to_server(chat, backend)
-        identity_pb2_grpc.add_AuthServiceServicer_to_server(Auth(), backend)
+        identity_pb2_grpc.add_AuthServiceServicer_to_server(auth, backend)
         groups_pb2_grpc.add_GroupInternalServiceServicer_to_server(Keys(), backend)
     grpc_port = backend.add_insecure_port("127.0.0.1:0")
     await backend.start()
@@ -222,7 +232,7 @@ async def gateway_with_services(
         options = [("grpc.use_local_subchannel_pool", 1)]
         channel = await stack.enter_async_context(grpc.aio.insecure_channel(f"127.0.0.1:{gateway.port}", options))
         headers = {"authorization": f"Bearer {issuer.token()}"}
-        yield Behind(gateway, chat, issuer, http, channel, WebChannel(http, url, headers), backend, headers)
+        yield Behind(gateway, chat, auth, issuer, http, channel, WebChannel(http, url, headers), backend, headers)
 
 
 def _jwks_app(issuer: Issuer) -> Starlette:

@@ -266,6 +266,8 @@ async def test_nobody_names_themselves(edge: Behind) -> None:
     await edge.http.post(MESSAGES, json={"body": "x"}, headers={**edge.headers, "x-user-id": "someone-else"})
     (seen,) = edge.chat.seen
     assert seen["x-user-id"] == PERSON
+    await edge.http.post("/v1/auth:signIn", json={}, headers={"x-user-id": "someone-else"})
+    assert "x-user-id" not in edge.auth.seen[-1]
 
 
 # Paths that lead nowhere

@@ -30,4 +30,4 @@ def test_a_bad_address_is_named(monkeypatch: pytest.MonkeyPatch, bad: str) -> No
     monkeypatch.setenv("REGARD_CHAT_ADDRESS", bad)
     with pytest.raises(Refused) as refused:
         main(["config"])
-    assert refused.value.sentence("en") == "REGARD_CHAT_ADDRESS doesn't say where that service is."
+    assert refused.value.sentence("en") == "REGARD_CHAT_ADDRESS doesn’t say where that service is."

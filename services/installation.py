@@ -172,9 +172,10 @@ async def _open_servers(
         node = EmbeddedEventStore(settings.data / "eventstore", settings.eventstore_port)
         await parts.enter_async_context(node)
         settings = settings.model_copy(update={"eventstore_uri": node.uri})
+        where = node.uri if plan.eventstore else f"{LOOPBACK}:{node.port}"
         say(
-            f"event store: embedded, for laptops and not for production ({LOOPBACK}:{node.port})",
-            f"événements : journal embarqué, pour un portable et non la production ({LOOPBACK}:{node.port})",
+            f"event store: embedded, for laptops and not for production ({where})",
+            f"événements : journal embarqué, pour un portable et non la production ({where})",
         )
     if plan.kafka or (plan.embedded and not settings.kafka_bootstrap):
         broker = EmbeddedKafka({file.topic: file.partitions for file in contracts.event_files()})

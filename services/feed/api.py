@@ -1,0 +1,171 @@
+"""The gRPC face of the feed: translate, call, answer."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+import grpc
+from google.protobuf.message import Message
+from regard.common.v1.common_pb2 import PageInfo
+from regard.feed.v1 import feed_pb2 as api
+from regard.feed.v1.feed_pb2_grpc import FeedServiceServicer
+
+from services.access import Action, Grant, Guard, Sight
+from services.common import moments, paging, rpc
+from services.common.database import Database
+from services.feed import queries, rendering
+from services.feed.queries import TextRow, Visible
+from services.feed.refusals import NO_SUCH_POST
+from services.feed.threads import Threads, in_sight
+
+Context = grpc.aio.ServicerContext[Message, Message]
+
+
+class FeedApi(FeedServiceServicer):
+    """Posts, comments and reactions."""
+
+    def __init__(self, guard: Guard, threads: Threads, database: Database) -> None:
+        self._guard = guard
+        self._threads = threads
+        self._database = database
+
+    async def PublishPost(self, request: api.PublishPostRequest, context: Context) -> api.PublishPostResponse:
+        post_id = await self._threads.publish(request.group_id, request.body, request.mentioned_ids)
+        return api.PublishPostResponse(
+            post=api.Post(
+                id=post_id,
+                group_id=request.group_id,
+                author_id=rpc.caller().person_id,
+                body=request.body,
+                mentioned_ids=request.mentioned_ids,
+            )
+        )
+
+    async def GetPost(self, request: api.GetPostRequest, context: Context) -> api.GetPostResponse:
+        sight, row = await self._post_in_sight(request.post_id)
+        grant = await self._guard.enter(sight, [rendering.object_of(row)])
+        async with self._database.read() as tx:
+            earlier = await queries.revisions(tx, row.post_id)
+        history = [await rendering.revision(grant, revision, row.post_id) for revision in earlier]
+        body = await rendering.opened(grant, row)
+        return api.GetPostResponse(post=rendering.post(row, body, sight.caller.person_id, history))
+
+    async def EditPost(self, request: api.EditPostRequest, context: Context) -> api.EditPostResponse:
+        await self._threads.edit(request.post_id, "", request.body, request.mentioned_ids)
+        edited = api.Post(id=request.post_id, author_id=rpc.caller().person_id, body=request.body)
+        return api.EditPostResponse(post=edited)
+
+    async def WithdrawPost(self, request: api.WithdrawPostRequest, context: Context) -> api.WithdrawPostResponse:
+        await self._threads.withdraw(request.post_id, "")
+        return api.WithdrawPostResponse()
+
+    async def AddComment(self, request: api.AddCommentRequest, context: Context) -> api.AddCommentResponse:
+        comment_id = await self._threads.comment(request.post_id, request.body, request.mentioned_ids)
+        added = api.Comment(
+            id=comment_id,
+            post_id=request.post_id,
+            author_id=rpc.caller().person_id,
+            body=request.body,
+            mentioned_ids=request.mentioned_ids,
+        )
+        return api.AddCommentResponse(comment=added)
+
+    async def EditComment(self, request: api.EditCommentRequest, context: Context) -> api.EditCommentResponse:
+        await self._threads.edit(request.post_id, request.comment_id, request.body, request.mentioned_ids)
+        edited = api.Comment(
+            id=request.comment_id, post_id=request.post_id, author_id=rpc.caller().person_id, body=request.body
+        )
+        return api.EditCommentResponse(comment=edited)
+
+    async def WithdrawComment(
+        self, request: api.WithdrawCommentRequest, context: Context
+    ) -> api.WithdrawCommentResponse:
+        await self._threads.withdraw(request.post_id, request.comment_id)
+        return api.WithdrawCommentResponse()
+
+    async def SetReaction(self, request: api.SetReactionRequest, context: Context) -> api.SetReactionResponse:
+        await self._threads.react(request.post_id, request.comment_id, request.emoji, present=request.present)
+        return api.SetReactionResponse()
+
+    async def ListComments(self, request: api.ListCommentsRequest, context: Context) -> api.ListCommentsResponse:
+        sight, _ = await self._post_in_sight(request.post_id)
+        size, key = paging.size_of(request.page), paging.decode(request.page.token, (0,))
+        async with self._database.read() as tx:
+            rows = await queries.comments(tx, request.post_id, _visible(sight), key[0] if key else None, size + 1)
+        shown = rows[:size]
+        grant = await self._guard.enter(sight, [rendering.object_of(row) for row in shown])
+        reader_id = sight.caller.person_id
+        comments = [rendering.comment(row, await rendering.opened(grant, row), reader_id) for row in shown]
+        return api.ListCommentsResponse(comments=comments, page=_page(shown, more=len(rows) > size))
+
+    async def ListGroupPosts(self, request: api.ListGroupPostsRequest, context: Context) -> api.ListGroupPostsResponse:
+        sight = await self._guard.sight(rpc.caller(), request.group_id, Action.READ)
+        posts, page = await self._posts({request.group_id: sight}, paging.size_of(request.page), request.page.token)
+        return api.ListGroupPostsResponse(posts=posts, page=page)
+
+    async def GetHomeFeed(self, request: api.GetHomeFeedRequest, context: Context) -> api.GetHomeFeedResponse:
+        sights = await self._my_sights()
+        posts, page = await self._posts(sights, paging.size_of(request.page), request.page.token)
+        return api.GetHomeFeedResponse(posts=posts, page=page)
+
+    async def ListMentions(self, request: api.ListMentionsRequest, context: Context) -> api.ListMentionsResponse:
+        sights = await self._my_sights()
+        size, key = paging.size_of(request.page), paging.decode(request.page.token, (0,))
+        visible = [_visible(sight) for sight in sights.values()]
+        async with self._database.read() as tx:
+            found = await queries.mentions(tx, rpc.caller().person_id, visible, key[0] if key else None, size + 1)
+        shown = found[:size]
+        mentions = [
+            api.ListMentionsResponse.Mention(
+                post_id=row.post_id,
+                comment_id=row.comment_id,
+                group_id=row.group_id,
+                author_id=row.author_id,
+                at=moments.timestamp(row.edited_at_us or row.written_at_us),
+            )
+            for row, _ in shown
+        ]
+        more = paging.encode((shown[-1][1],)) if len(found) > size else ""
+        return api.ListMentionsResponse(mentions=mentions, page=PageInfo(next_token=more))
+
+    async def _post_in_sight(self, post_id: str) -> tuple[Sight, TextRow]:
+        async with self._database.read() as tx:
+            row = await queries.post(tx, post_id)
+        if row is None:
+            raise NO_SUCH_POST()
+        sight = await in_sight(self._guard, row.group_id, Action.READ)
+        if not sight.reads(row.level, moments.moment(row.written_at_us)):
+            raise NO_SUCH_POST()
+        return sight, row
+
+    async def _my_sights(self) -> dict[str, Sight]:
+        caller = rpc.caller()
+        async with self._database.read() as tx:
+            mine = await queries.groups_of(tx, caller.person_id)
+        return await self._guard.sights(caller, mine, Action.READ)
+
+    async def _posts(self, sights: Mapping[str, Sight], size: int, token: str) -> tuple[list[api.Post], PageInfo]:
+        """A page of posts of these groups, newest first; what is confidential among them is recorded first."""
+        key = paging.decode(token, (0,))
+        visible = [_visible(sight) for sight in sights.values()]
+        async with self._database.read() as tx:
+            rows = await queries.posts(tx, visible, key[0] if key else None, size + 1)
+        shown = rows[:size]
+        grants = await self._entered(sights, shown)
+        reader_id = rpc.caller().person_id
+        posts = [rendering.post(row, await rendering.opened(grants[row.group_id], row), reader_id) for row in shown]
+        return posts, _page(shown, more=len(rows) > size)
+
+    async def _entered(self, sights: Mapping[str, Sight], rows: Sequence[TextRow]) -> dict[str, Grant]:
+        by_group: defaultdict[str, list[TextRow]] = defaultdict(list)
+        for row in rows:
+            by_group[row.group_id].append(row)
+        entries = [(sights[group_id], list(map(rendering.object_of, some))) for group_id, some in by_group.items()]
+        return dict(zip(by_group, await self._guard.enter_many(entries), strict=True))
+
+
+def _visible(sight: Sight) -> Visible:
+    return Visible(sight.group_id, sight.readable_levels, sight.since)
+
+
+def _page(shown: Sequence[TextRow], *, more: bool) -> PageInfo:
+    return PageInfo(next_token=paging.encode((shown[-1].position,)) if more else "")

@@ -1,0 +1,165 @@
+"""SQL reads of the feed's tables."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import sqlalchemy as sa
+from regard.common.v1.common_pb2 import Level
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.common.moments import microseconds
+from services.feed.views import BELONGING, MENTIONS, REACTIONS, REVISIONS, TEXTS
+
+Key = tuple[str, str]
+"""Post and comment; the comment is empty for the post's own text."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextRow:
+    """A post or a comment; `body` is a serialised Sealed, None once withdrawn or erased."""
+
+    post_id: str
+    comment_id: str
+    group_id: str
+    author_id: str
+    body: bytes | None
+    body_type: str
+    level: Level
+    mentioned_ids: Sequence[str]
+    written_at_us: int
+    edited_at_us: int | None
+    withdrawn: bool
+    erased: bool
+    position: int
+    reactions: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Who reacted, by emoji."""
+    comment_count: int = 0
+
+    @property
+    def key(self) -> Key:
+        """Which text it is."""
+        return self.post_id, self.comment_id
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionRow:
+    """An earlier text, sealed."""
+
+    body: bytes
+    body_type: str
+    written_at_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Visible:
+    """What of a group its reader may see: texts of these levels, written since then."""
+
+    group_id: str
+    levels: Collection[Level]
+    since: datetime | None
+
+    def condition(self) -> sa.ColumnElement[bool]:
+        """The same for SQL."""
+        seen = [TEXTS.c.group_id == self.group_id, TEXTS.c.level.in_(self.levels)]
+        if self.since is not None:
+            seen.append(TEXTS.c.written_at_us >= microseconds(self.since))
+        return sa.and_(*seen)
+
+
+async def groups_of(tx: AsyncConnection, person_id: str) -> list[str]:
+    """Groups that a person belongs to, as far as this view knows: a hint for the guard, never a permission."""
+    return list(await tx.scalars(sa.select(BELONGING.c.group_id).where(BELONGING.c.person_id == person_id)))
+
+
+async def post(tx: AsyncConnection, post_id: str) -> TextRow | None:
+    """One post, or None."""
+    found = await _texts(tx, TEXTS.c.post_id == post_id, TEXTS.c.comment_id == "", order=TEXTS.c.position, limit=1)
+    return found[0] if found else None
+
+
+async def comment(tx: AsyncConnection, post_id: str, comment_id: str) -> TextRow | None:
+    """One comment, or None."""
+    of = (TEXTS.c.post_id == post_id, TEXTS.c.comment_id == comment_id)
+    found = await _texts(tx, *of, order=TEXTS.c.position, limit=1)
+    return found[0] if found else None
+
+
+async def posts(tx: AsyncConnection, visible: Sequence[Visible], before: int | None, limit: int) -> list[TextRow]:
+    """Posts of these groups, newest first."""
+    if not visible:
+        return []
+    of = [TEXTS.c.comment_id == "", sa.or_(*(group.condition() for group in visible))]
+    if before is not None:
+        of.append(TEXTS.c.position < before)
+    return await _texts(tx, *of, order=TEXTS.c.position.desc(), limit=limit)
+
+
+async def comments(tx: AsyncConnection, post_id: str, visible: Visible, after: int | None, limit: int) -> list[TextRow]:
+    """A post's comments, oldest first."""
+    of = [TEXTS.c.post_id == post_id, TEXTS.c.comment_id != "", visible.condition()]
+    if after is not None:
+        of.append(TEXTS.c.position > after)
+    return await _texts(tx, *of, order=TEXTS.c.position, limit=limit)
+
+
+async def revisions(tx: AsyncConnection, post_id: str) -> list[RevisionRow]:
+    """Earlier texts of a post, oldest first."""
+    query = (
+        sa.select(REVISIONS.c.body, REVISIONS.c.body_type, REVISIONS.c.written_at_us)
+        .where(REVISIONS.c.post_id == post_id, REVISIONS.c.comment_id == "")
+        .order_by(REVISIONS.c.position)
+    )
+    return [RevisionRow(**row) for row in (await tx.execute(query)).mappings()]
+
+
+async def mentions(
+    tx: AsyncConnection, person_id: str, visible: Sequence[Visible], before: int | None, limit: int
+) -> list[tuple[TextRow, int]]:
+    """Texts that mention a person, newest mention first, each with the mention's position."""
+    if not visible:
+        return []
+    same = sa.and_(MENTIONS.c.post_id == TEXTS.c.post_id, MENTIONS.c.comment_id == TEXTS.c.comment_id)
+    query = (
+        sa.select(TEXTS, MENTIONS.c.position.label("mentioned_at"))
+        .join(MENTIONS, same)
+        .where(MENTIONS.c.person_id == person_id, sa.or_(*(group.condition() for group in visible)))
+        .order_by(MENTIONS.c.position.desc())
+        .limit(limit)
+    )
+    if before is not None:
+        query = query.where(MENTIONS.c.position < before)
+    found = []
+    for row in (await tx.execute(query)).mappings():
+        values = dict(row)
+        mentioned_at = int(values.pop("mentioned_at"))
+        found.append((TextRow(**values), mentioned_at))
+    return found
+
+
+async def _texts(
+    tx: AsyncConnection, *conditions: sa.ColumnElement[bool], order: sa.ColumnElement[int], limit: int
+) -> list[TextRow]:
+    found = (await tx.execute(sa.select(TEXTS).where(*conditions).order_by(order).limit(limit))).mappings().all()
+    post_ids = {row["post_id"] for row in found}
+    reactions: defaultdict[Key, defaultdict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    given = await tx.execute(
+        sa.select(REACTIONS).where(REACTIONS.c.post_id.in_(post_ids)).order_by(REACTIONS.c.emoji, REACTIONS.c.person_id)
+    )
+    for post_id, comment_id, person_id, emoji in given:
+        reactions[post_id, comment_id][emoji].append(person_id)
+    counting = (
+        sa.select(TEXTS.c.post_id, sa.func.count())
+        .where(TEXTS.c.post_id.in_(post_ids), TEXTS.c.comment_id != "", TEXTS.c.withdrawn.is_(False))
+        .group_by(TEXTS.c.post_id)
+    )
+    counts: dict[str, int] = dict((await tx.execute(counting)).tuples().all())
+    return [
+        TextRow(
+            **row,
+            reactions=reactions.get((row["post_id"], row["comment_id"]), {}),
+            comment_count=0 if row["comment_id"] else counts.get(row["post_id"], 0),
+        )
+        for row in found
+    ]

@@ -1,0 +1,89 @@
+"""From rows to what a caller is shown."""
+
+from collections.abc import Mapping, Sequence
+
+from regard.common.v1.common_pb2 import Sealed
+from regard.feed.v1 import feed_pb2 as api
+
+from services.access import Erased, Grant, Object, Place
+from services.common.ids import stream_name
+from services.common.moments import moment, timestamp
+from services.feed.queries import RevisionRow, TextRow
+
+
+def post_stream(post_id: str) -> str:
+    """The stream of a post with its thread."""
+    return stream_name("post", post_id)
+
+
+def place(type_name: str, post_id: str) -> Place:
+    """What a text of that post is sealed for, by the event that carries it."""
+    return Place(type_name, post_stream(post_id), "body")
+
+
+def object_of(row: TextRow) -> Object:
+    """A post or a comment, as the ledger names it."""
+    return Object(
+        type="comment" if row.comment_id else "post",
+        id=row.comment_id or row.post_id,
+        level=row.level,
+        author_id=row.author_id,
+        parent_id=row.post_id if row.comment_id else "",
+        written_at=moment(row.written_at_us),
+    )
+
+
+async def opened(grant: Grant, row: TextRow) -> str | Erased | None:
+    """The text of what was entered; None once withdrawn or erased."""
+    if not row.body:
+        return None
+    return await grant.open(Sealed.FromString(row.body), place(row.body_type, row.post_id))
+
+
+async def revision(grant: Grant, row: RevisionRow, post_id: str) -> api.Revision:
+    """An earlier text."""
+    body = await grant.open(Sealed.FromString(row.body), place(row.body_type, post_id))
+    return api.Revision(body=body if isinstance(body, str) else "", at=timestamp(row.written_at_us))
+
+
+def post(row: TextRow, body: str | Erased | None, reader_id: str, history: Sequence[api.Revision] = ()) -> api.Post:
+    """A post as its reader sees it."""
+    return api.Post(
+        id=row.post_id,
+        group_id=row.group_id,
+        author_id=row.author_id,
+        body=body if isinstance(body, str) else "",
+        published_at=timestamp(row.written_at_us),
+        edited_at=timestamp(row.edited_at_us),
+        withdrawn=row.withdrawn,
+        erased=row.erased or isinstance(body, Erased),
+        level=row.level,
+        mentioned_ids=row.mentioned_ids,
+        reactions=reactions(row.reactions, reader_id),
+        comment_count=row.comment_count,
+        history=history,
+    )
+
+
+def comment(row: TextRow, body: str | Erased | None, reader_id: str) -> api.Comment:
+    """A comment as its reader sees it."""
+    return api.Comment(
+        id=row.comment_id,
+        post_id=row.post_id,
+        author_id=row.author_id,
+        body=body if isinstance(body, str) else "",
+        added_at=timestamp(row.written_at_us),
+        edited_at=timestamp(row.edited_at_us),
+        withdrawn=row.withdrawn,
+        erased=row.erased or isinstance(body, Erased),
+        level=row.level,
+        mentioned_ids=row.mentioned_ids,
+        reactions=reactions(row.reactions, reader_id),
+    )
+
+
+def reactions(given: Mapping[str, Sequence[str]], reader_id: str) -> list[api.ReactionCount]:
+    """Counts by emoji, with the reader's own marked."""
+    return [
+        api.ReactionCount(emoji=emoji, count=len(people), mine=reader_id in people) for emoji, people in given.items()
+    ]

@@ -1,0 +1,24 @@
+"""Puts the feed together, the same for production and tests."""
+
+from regard.feed.v1.feed_pb2_grpc import add_FeedServiceServicer_to_server
+
+from services.access import Guard
+from services.common.kernel import Kernel, Service
+from services.common.projection import Projection
+from services.common.settings import Settings
+from services.feed.api import FeedApi
+from services.feed.threads import TOPIC, Threads
+from services.feed.views import METADATA, reduce
+
+
+def build(settings: Settings, kernel: Kernel) -> Service:
+    """The service, not yet running."""
+    guard, database = Guard.of(kernel), kernel.database("feed")
+    threads = Threads(kernel.store, kernel.codec, guard, kernel.clock)
+    return Service(
+        name="feed",
+        servicers=((add_FeedServiceServicer_to_server, FeedApi(guard, threads, database)),),
+        projections=(Projection("feed_v1", "feed", (TOPIC, "regard.groups.events"), METADATA, reduce),),
+        tasks=(guard.run,),
+        revoked=guard.revoked,
+    )

@@ -1,0 +1,233 @@
+"""What queries read: texts (posts and comments) with their revisions, reactions, mentions, and who belongs where.
+
+Bodies stay sealed; `body_type` names the event that they were sealed for. Times are microseconds since 1970, UTC. A
+post's own text has an empty comment id.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import sqlalchemy as sa
+from regard.common.v1.common_pb2 import Sealed
+from regard.feed.v1 import events_pb2 as feed
+from regard.groups.v1 import events_pb2 as groups
+from sqlalchemy.dialects.postgresql import insert  # SQLite's compiler understands its ON CONFLICT too
+
+from services.common.codec import Event
+from services.common.moments import microseconds
+
+METADATA = sa.MetaData()
+
+TEXTS = sa.Table(
+    "feed_texts_v1",
+    METADATA,
+    sa.Column("post_id", sa.String(36), primary_key=True),
+    sa.Column("comment_id", sa.String(36), primary_key=True),
+    sa.Column("group_id", sa.String(36), nullable=False),
+    sa.Column("author_id", sa.String(36), nullable=False),
+    sa.Column("body", sa.LargeBinary),  # Sealed, serialised; null once withdrawn or erased
+    sa.Column("body_type", sa.String(200), nullable=False),
+    sa.Column("level", sa.Integer, nullable=False),
+    sa.Column("mentioned_ids", sa.JSON, nullable=False),
+    sa.Column("written_at_us", sa.BigInteger, nullable=False),
+    sa.Column("edited_at_us", sa.BigInteger),
+    sa.Column("withdrawn", sa.Boolean, nullable=False),
+    sa.Column("erased", sa.Boolean, nullable=False),
+    sa.Column("position", sa.BigInteger, nullable=False),  # of its first event: the order of lists
+    sa.Index("feed_texts_v1_by_group", "group_id", "comment_id", "position"),
+    sa.Index("feed_texts_v1_by_author", "group_id", "author_id"),
+)
+REVISIONS = sa.Table(
+    "feed_revisions_v1",
+    METADATA,
+    sa.Column("post_id", sa.String(36), primary_key=True),
+    sa.Column("comment_id", sa.String(36), primary_key=True),
+    sa.Column("position", sa.BigInteger, primary_key=True),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("body_type", sa.String(200), nullable=False),
+    sa.Column("written_at_us", sa.BigInteger, nullable=False),
+)
+REACTIONS = sa.Table(
+    "feed_reactions_v1",
+    METADATA,
+    sa.Column("post_id", sa.String(36), primary_key=True),
+    sa.Column("comment_id", sa.String(36), primary_key=True),
+    sa.Column("person_id", sa.String(36), primary_key=True),
+    sa.Column("emoji", sa.String(64), primary_key=True),
+)
+MENTIONS = sa.Table(
+    "feed_mentions_v1",
+    METADATA,
+    sa.Column("person_id", sa.String(36), primary_key=True),
+    sa.Column("post_id", sa.String(36), primary_key=True),
+    sa.Column("comment_id", sa.String(36), primary_key=True),
+    sa.Column("position", sa.BigInteger, nullable=False),
+)
+BELONGING = sa.Table(
+    "feed_belonging_v1",
+    METADATA,
+    sa.Column("person_id", sa.String(36), primary_key=True),
+    sa.Column("group_id", sa.String(36), primary_key=True),
+)
+# Groups' events come on another topic than the feed's, in no fixed order to them: what is gone is remembered, so that
+# the tables end the same whichever comes first.
+GONE = sa.Table(
+    "feed_gone_v1",
+    METADATA,
+    sa.Column("group_id", sa.String(36), primary_key=True),
+    sa.Column("author_id", sa.String(36), primary_key=True),  # empty: the whole group
+)
+
+Statements = Sequence[sa.Executable]
+Key = tuple[str, str]
+"""Post and comment."""
+
+
+def reduce(event: Event) -> Statements:
+    """The statements that bring the tables from before `event` to after it; () for events of no interest."""
+    match event.message:
+        case feed.PostPublished() as post:
+            return _written((post.post_id, ""), post, event, group_id=post.group_id)
+        case feed.CommentAdded() as comment:
+            return _written((comment.post_id, comment.comment_id), comment, event)
+        case feed.PostEdited() as edited:
+            return _edited((edited.post_id, ""), edited.body, list(edited.mentioned_ids), event)
+        case feed.CommentEdited() as edited:
+            return _edited((edited.post_id, edited.comment_id), edited.body, list(edited.mentioned_ids), event)
+        case feed.PostWithdrawn() as withdrawn:
+            return _withdrawn((withdrawn.post_id, ""))
+        case feed.CommentWithdrawn() as withdrawn:
+            return _withdrawn((withdrawn.post_id, withdrawn.comment_id))
+        case feed.ReactionAdded() as added:
+            return (_reaction(added),)
+        case feed.ReactionRemoved() as removed:
+            taken_back = (REACTIONS.c.person_id == removed.person_id, REACTIONS.c.emoji == removed.emoji)
+            return (sa.delete(REACTIONS).where(*_of(REACTIONS, (removed.post_id, removed.comment_id)), *taken_back),)
+        case groups.MemberAdded() as member:
+            row = {"person_id": member.person_id, "group_id": member.group_id}
+            return (insert(BELONGING).values(row).on_conflict_do_nothing(),)
+        case groups.MemberLeft() | groups.MemberRemoved() | groups.MembershipExpired() as gone:
+            left = (BELONGING.c.person_id == gone.person_id, BELONGING.c.group_id == gone.group_id)
+            return (sa.delete(BELONGING).where(*left),)
+        case groups.GroupDeleted() as deleted:
+            return _group_gone(deleted.group_id)
+        case groups.KeysDestroyed() as destroyed if destroyed.author_id:
+            return _author_gone(destroyed.group_id, destroyed.author_id)
+        case _:
+            return ()
+
+
+def _of(table: sa.Table, key: Key) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
+    post_id, comment_id = key
+    return table.c.post_id == post_id, table.c.comment_id == comment_id
+
+
+def _written(
+    key: Key, written: feed.PostPublished | feed.CommentAdded, event: Event, group_id: str | None = None
+) -> Statements:
+    # A comment lies in the group of its post, which precedes it on the stream.
+    post_group = sa.select(TEXTS.c.group_id).where(*_of(TEXTS, (key[0], ""))).scalar_subquery()
+    group: sa.ColumnElement[str] = sa.literal(group_id) if group_id else post_group
+    gone = sa.exists().where(GONE.c.group_id == group, GONE.c.author_id == "")
+    erased = sa.exists().where(GONE.c.group_id == group, GONE.c.author_id == written.author_id)
+    written_at = written.written_at.ToMicroseconds() if written.HasField("written_at") else None
+    row: Mapping[str, object] = {
+        "post_id": key[0],
+        "comment_id": key[1],
+        "group_id": group,
+        "author_id": written.author_id,
+        "body": sa.case((erased, sa.null()), else_=written.body.SerializeToString()),
+        "body_type": event.type,
+        "level": written.level,
+        "mentioned_ids": list(written.mentioned_ids),
+        "written_at_us": written_at or microseconds(event.recorded_at),
+        "edited_at_us": None,
+        "withdrawn": False,
+        "erased": erased,
+        "position": event.position,
+    }
+    values = [
+        sa.type_coerce(value, TEXTS.c[name].type)
+        if isinstance(value, sa.ColumnElement)
+        else sa.literal(value, TEXTS.c[name].type)
+        for name, value in row.items()
+    ]
+    there = sa.select(*values).where(~gone, group.is_not(None))
+    text = insert(TEXTS).from_select(list(row), there).on_conflict_do_nothing()
+    return (text, *(_mention(key, person, event.position) for person in written.mentioned_ids))
+
+
+def _mention(key: Key, person_id: str, position: int) -> sa.Executable:
+    values: list[sa.ColumnElement[object]] = [sa.literal(value) for value in (person_id, *key)]
+    values.append(sa.literal(position, sa.BigInteger))
+    there = sa.exists().where(*_of(TEXTS, key))
+    columns = ["person_id", "post_id", "comment_id", "position"]
+    return insert(MENTIONS).from_select(columns, sa.select(*values).where(there)).on_conflict_do_nothing()
+
+
+def _edited(key: Key, body: Sealed, mentioned_ids: list[str], event: Event) -> Statements:
+    standing = (*_of(TEXTS, key), TEXTS.c.withdrawn.is_(False))
+    kept = sa.select(
+        TEXTS.c.post_id,
+        TEXTS.c.comment_id,
+        sa.literal(event.position, sa.BigInteger),
+        TEXTS.c.body,
+        TEXTS.c.body_type,
+        sa.func.coalesce(TEXTS.c.edited_at_us, TEXTS.c.written_at_us),
+    ).where(*standing, TEXTS.c.body.is_not(None))
+    columns = ["post_id", "comment_id", "position", "body", "body_type", "written_at_us"]
+    return (
+        insert(REVISIONS).from_select(columns, kept).on_conflict_do_nothing(),
+        sa.update(TEXTS)
+        .where(*standing)
+        .values(
+            body=sa.case((TEXTS.c.erased, sa.null()), else_=body.SerializeToString()),
+            body_type=event.type,
+            mentioned_ids=mentioned_ids,
+            edited_at_us=microseconds(event.recorded_at),
+        ),
+        sa.delete(MENTIONS).where(*_of(MENTIONS, key)),
+        *(_mention(key, person, event.position) for person in mentioned_ids),
+    )
+
+
+def _withdrawn(key: Key) -> Statements:
+    return (
+        sa.update(TEXTS).where(*_of(TEXTS, key)).values(body=None, mentioned_ids=[], withdrawn=True),
+        sa.delete(REVISIONS).where(*_of(REVISIONS, key)),
+        sa.delete(MENTIONS).where(*_of(MENTIONS, key)),
+    )
+
+
+def _reaction(added: feed.ReactionAdded) -> sa.Executable:
+    # Only to a text that is there: those of a group that is gone are not.
+    key = (added.post_id, added.comment_id)
+    values = [sa.literal(value) for value in (*key, added.person_id, added.emoji)]
+    there = sa.exists().where(*_of(TEXTS, key))
+    columns = ["post_id", "comment_id", "person_id", "emoji"]
+    return insert(REACTIONS).from_select(columns, sa.select(*values).where(there)).on_conflict_do_nothing()
+
+
+def _gone(group_id: str, author_id: str) -> sa.Executable:
+    return insert(GONE).values(group_id=group_id, author_id=author_id).on_conflict_do_nothing()
+
+
+def _group_gone(group_id: str) -> Statements:
+    posts = sa.select(TEXTS.c.post_id).where(TEXTS.c.group_id == group_id)
+    return (
+        _gone(group_id, ""),
+        *(sa.delete(table).where(table.c.post_id.in_(posts)) for table in (REVISIONS, REACTIONS, MENTIONS)),
+        sa.delete(TEXTS).where(TEXTS.c.group_id == group_id),
+        sa.delete(BELONGING).where(BELONGING.c.group_id == group_id),
+    )
+
+
+def _author_gone(group_id: str, author_id: str) -> Statements:
+    theirs = (TEXTS.c.group_id == group_id, TEXTS.c.author_id == author_id)
+    revised = sa.exists().where(
+        TEXTS.c.post_id == REVISIONS.c.post_id, TEXTS.c.comment_id == REVISIONS.c.comment_id, *theirs
+    )
+    return (
+        _gone(group_id, author_id),
+        sa.delete(REVISIONS).where(revised),
+        sa.update(TEXTS).where(*theirs).values(body=None, erased=True),
+    )

@@ -94,6 +94,16 @@ class Settings(BaseSettings):
             "https://hôte,https://hôte, ou rien",
         ),
     ] = ""
+    proxies: Annotated[
+        int,
+        Field(ge=0, le=10),
+        Explained(
+            "How many proxies stand before the gateway, whose x-forwarded-for is believed.",
+            "Combien de mandataires précèdent la passerelle, dont l'en-tête x-forwarded-for est cru.",
+            "a whole number from 0 to 10",
+            "un nombre entier de 0 à 10",
+        ),
+    ] = 0
     access_log: Annotated[
         bool,
         Explained(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from services.common.contracts import Method
 from services.gateway.replies import Node, local_replies
-from services.gateway.routes import IDENTITY_HTTP, JWKS_PATH, PAGE, routed, routes, token_rules
+from services.gateway.routes import IDENTITY_HTTP, JWKS_PATH, PAGE, SILENCE_S, routed, routes, token_rules
 
 JWKS_CACHE_S = 300
 """A new signing key must be published for longer than this before it signs."""
@@ -87,6 +87,8 @@ class Edge:
     audience: str
     origins: tuple[str, ...] = ()
     """Web origins, besides the gateway's own, whose pages may call."""
+    proxies: int = 0
+    """How many proxies before it are believed about the caller's address."""
     access_log: bool = False
     limits: Limits = Limits()
     admin_port: int = 0
@@ -169,10 +171,11 @@ def _connection_manager(methods: Sequence[Method], descriptors: bytes, edge: Edg
             "codec_type": "AUTO",
             "server_name": "regard",
             "use_remote_address": True,
+            "xff_num_trusted_hops": edge.proxies,
             "normalize_path": True,
             "merge_slashes": True,
             "path_with_escaped_slashes_action": "REJECT_REQUEST",
-            "stream_idle_timeout": "300s",
+            "stream_idle_timeout": f"{SILENCE_S}s",
             "request_headers_timeout": "10s",
             "common_http_protocol_options": {
                 "idle_timeout": "3600s",

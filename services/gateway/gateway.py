@@ -152,6 +152,7 @@ def edge_of(settings: Settings, port: int, limits: Limits) -> Edge:
         issuer=settings.issuer,
         audience=settings.audience,
         origins=tuple(origin.strip() for origin in settings.origins.split(",") if origin.strip()),
+        proxies=settings.proxies,
         access_log=settings.access_log,
         limits=limits,
     )

@@ -191,8 +191,25 @@ async def test_one_person_who_calls_too_often_slows_nobody_else(tmp_path: Path) 
         assert (await edge.http.get(MESSAGES, headers=other)).status_code == 200
 
 
-async def test_guessing_tokens_is_slowed_before_they_are_looked_at(tmp_path: Path) -> None:
-    async with gateway_with_services(tmp_path, limits=Limits(address=Bucket(3, 3600))) as edge:
-        answers = [await edge.http.get(MESSAGES, headers={"authorization": "Bearer x.y.z"}) for _ in range(4)]
+@pytest.mark.parametrize(("proxies", "last"), [(0, 429), (1, 401)])
+async def test_guessing_tokens_is_slowed_before_they_are_looked_at(tmp_path: Path, proxies: int, last: int) -> None:
+    async with gateway_with_services(tmp_path, limits=Limits(address=Bucket(3, 3600)), proxies=proxies) as edge:
+        guess = {"authorization": "Bearer x.y.z"}
+        answers = [await edge.http.get(MESSAGES, headers=guess) for _ in range(4)]
         assert [answer.status_code for answer in answers] == [401, 401, 401, 429]
+        assert answers[-1].json()["id"] == "GWY-02"
+        # Only a proxy that is known to be there is believed about the address behind it.
+        answer = await edge.http.get(MESSAGES, headers=guess | {"x-forwarded-for": "198.51.100.7"})
+        assert answer.status_code == last
         assert (await edge.http.get("/healthz")).status_code == 200
+
+
+async def test_its_administration_only_tells(tmp_path: Path) -> None:
+    async with a_gateway(tmp_path) as gateway, httpx.AsyncClient(trust_env=False) as http:
+        admin = (gateway.log.parent / "admin-address").read_text()
+        assert admin.startswith("127.0.0.1:")
+        assert (await http.get(f"http://{admin}/ready")).status_code == 200
+        for path in ("/quitquitquit", "/healthcheck/fail", "/logging?level=trace"):
+            assert (await http.post(f"http://{admin}{path}")).status_code == 403
+        assert (await http.get(f"http://{admin}/config_dump")).status_code == 403
+        assert is_running(gateway)

@@ -224,9 +224,19 @@ class Settings(BaseSettings):
         return self.data / "keys"
 
     @property
+    def installation_code_file(self) -> Path:
+        """Where the code lies with which whoever installed Regard makes the first account."""
+        return self.keys_folder / "installation-code"
+
+    @property
     def url(self) -> str:
         """Where people reach Regard."""
         return self.public_url or f"http://localhost:{self.port}"
+
+    @property
+    def gateway_url(self) -> str:
+        """Where this process reaches the gateway, as the page does, a client like any other."""
+        return f"http://{self.address.get('gateway') or f'127.0.0.1:{self.port}'}"
 
     @classmethod
     def settings_customise_sources(

@@ -2,25 +2,22 @@
 
 import hmac
 import secrets
-from pathlib import Path
 
 from services.common.masterkey import keep_secret
 from services.common.settings import Settings
 
-_FILE_NAME = "installation-code"
-
 
 def installation_code(settings: Settings) -> str:
     """The code of this installation, made the first time; 100 random bits in five groups. Raises OSError."""
-    if not _path(settings).exists():
-        keep_secret(_path(settings), _new_code().encode())
-    return _path(settings).read_text()
+    if not settings.installation_code_file.exists():
+        keep_secret(settings.installation_code_file, _new_code().encode())
+    return settings.installation_code_file.read_text()
 
 
 def is_installation_code(settings: Settings, code: str) -> bool:
     """Whether `code` is the one that was made here and not yet used."""
     try:
-        expected = _path(settings).read_text()
+        expected = settings.installation_code_file.read_text()
     except FileNotFoundError:
         return False
     return hmac.compare_digest(expected.encode(), code.strip().upper().encode())
@@ -28,11 +25,7 @@ def is_installation_code(settings: Settings, code: str) -> bool:
 
 def forget_installation_code(settings: Settings) -> None:
     """Makes the code useless."""
-    _path(settings).unlink(missing_ok=True)
-
-
-def _path(settings: Settings) -> Path:
-    return settings.keys_folder / _FILE_NAME
+    settings.installation_code_file.unlink(missing_ok=True)
 
 
 def _new_code() -> str:

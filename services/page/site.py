@@ -58,11 +58,12 @@ Documents = Mapping[str, dict[str, Any]]
 class Site:
     """The handlers, with what they need."""
 
-    def __init__(self, url: str, demonstration: Path, documents: Documents) -> None:
+    def __init__(self, gateway: str, url: str, demonstration: Path, documents: Documents) -> None:
+        """`gateway`: where this process reaches it; `url`: where people do."""
         self._url = url
         self._demonstration = demonstration
         self._documents = documents
-        self.visitors = Visitors(url)
+        self.visitors = Visitors(gateway)
         self._templates = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True)
 
     def application(self) -> Starlette:

@@ -36,6 +36,8 @@ SOURCE = "mattermost"
 MOST_LINE_BYTES = 4 * 1024 * 1024
 LONGEST_BODY = 20_000
 BATCH = 100
+BATCH_BYTES = 400_000
+"""A request holds 1 MiB at most."""
 
 ImportedMessage = ImportMessagesRequest.ImportedMessage
 ImportedReaction = ImportMessagesRequest.ImportedReaction
@@ -263,7 +265,7 @@ async def import_mattermost(regard: AsyncRegard, path: Path, *, progress: Progre
     for room_id, _, channel in rooms:
         posts = [post for post in channel.posts if _known(report, post, people)]
         posts.sort(key=lambda post: post.created_ms)
-        batches.append([(room_id, posts[i : i + BATCH]) for i in range(0, len(posts), BATCH)])
+        batches.append([(room_id, batch) for batch in _batches(posts)])
 
     async def conversation(batches: list[tuple[str, list[_Post]]]) -> None:
         # One room's batches one after another: the room's order is the order of arrival.
@@ -315,6 +317,20 @@ def _rules(channel: _Channel) -> Rules:
         readers=READERS_SHOWN_EVERYONE_BY_NAME,
         break_glass=BREAK_GLASS_NEVER,
     )
+
+
+def _batches(posts: list[_Post]) -> Iterator[list[_Post]]:
+    batch: list[_Post] = []
+    size = 0
+    for post in posts:
+        bytes_more = len(post.body.encode()) + 120 * (len(post.reactions) + 2)
+        if batch and (len(batch) == BATCH or size + bytes_more > BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(post)
+        size += bytes_more
+    if batch:
+        yield batch
 
 
 def _known(report: Report, post: _Post, people: dict[str, str]) -> bool:

@@ -36,8 +36,9 @@ from regard.identity.v1.identity_pb2 import (
 
 from regard_client.client import AsyncRegard
 from regard_client.errors import RegardError
+from regard_client.importers.report import patiently
 from regard_client.session import Session
-from services.embedded.demonstration.company import ADMINISTRATOR, DOMAIN, NAME, PEOPLE, TEAMS, Colleague, Team
+from services.demo.company import ADMINISTRATOR, DOMAIN, NAME, PEOPLE, TEAMS, Colleague, Team
 
 FILE = "demonstration.json"
 AT_ONCE = 6
@@ -45,8 +46,8 @@ Tell = Callable[[str], None]
 Item = TypeVar("Item")
 
 
-async def seed(url: str, data: Path, code: str, tell: Tell) -> None:
-    """Makes the company, or finishes making it. `code`: of an unclaimed installation. Raises RegardError."""
+async def seed(url: str, data: Path, code_file: Path, tell: Tell) -> None:
+    """Makes the company, or finishes making it. `code_file`: of an unclaimed installation. Raises RegardError."""
     file = data / FILE
     known = _read(file)
     if known.get("complete"):
@@ -58,7 +59,7 @@ async def seed(url: str, data: Path, code: str, tell: Tell) -> None:
     _write(file, _company(url, password, complete=False))
     administrator = AsyncRegard(url, session=Session(client="demonstration"))
     try:
-        await _first_account(administrator, password, code)
+        await _first_account(administrator, password, code_file)
         ids = await _people(administrator, password, tell)
         rooms = await _teams(administrator, ids, tell)
     finally:
@@ -67,12 +68,13 @@ async def seed(url: str, data: Path, code: str, tell: Tell) -> None:
     _write(file, _company(url, password, complete=True))
 
 
-async def _first_account(regard: AsyncRegard, password: str, code: str) -> None:
+async def _first_account(regard: AsyncRegard, password: str, code_file: Path) -> None:
     try:
-        await regard.sign_in(ADMINISTRATOR.email, password)
+        await patiently(lambda: regard.sign_in(ADMINISTRATOR.email, password))
     except RegardError as error:
-        if error.kind != "UNAUTHENTICATED":
+        if error.kind != "UNAUTHENTICATED" or not code_file.exists():
             raise
+        code = code_file.read_text()
         claim = ClaimInstallationRequest(code=code, profile=_profile(ADMINISTRATOR), password=password)
         await regard.auth.ClaimInstallation(claim)
         await regard.sign_in(ADMINISTRATOR.email, password)

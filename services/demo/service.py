@@ -1,0 +1,27 @@
+"""Puts the demonstration together: one task that fills an empty installation, then ends."""
+
+from regard_client.errors import RegardError
+from services.common.kernel import Kernel, Service
+from services.common.settings import Settings
+from services.common.telemetry import logger
+from services.demo.seeding import seed
+
+ON_REQUEST = True
+
+_log = logger(__name__)
+
+
+def build(settings: Settings, kernel: Kernel) -> Service:
+    """The task, not yet running."""
+
+    async def fill() -> None:
+        try:
+            await seed(settings.gateway_url, settings.data, settings.installation_code_file, tell)
+        except RegardError as error:
+            # The installation is somebody's own, or out of reach: it works all the same, without the company.
+            _log.warning("no demonstration company was made", refusal=error.id, kind=error.kind)
+
+    def tell(sentence: str) -> None:
+        _log.info(sentence)
+
+    return Service(name="demo", tasks=(fill,))

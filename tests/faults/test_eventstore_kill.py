@@ -3,6 +3,7 @@
 import asyncio
 import os
 import random
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -34,14 +35,17 @@ async def _process(folder: Path) -> AsyncIterator[tuple[asyncio.subprocess.Proce
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "services.embedded.eventstore",
+        "services",
+        "eventstore",
         env={**os.environ, "REGARD_DATA": str(folder), "REGARD_EVENTSTORE_PORT": "0"},
         stdout=asyncio.subprocess.PIPE,
     )
     assert process.stdout is not None
     try:
         line = await asyncio.wait_for(process.stdout.readline(), _WAIT_S)
-        yield process, line.decode().split()[-1]
+        uri = re.search(r"kurrentdb://[^)\s]+", line.decode())
+        assert uri is not None, line
+        yield process, uri[0]
     finally:
         if process.returncode is None:
             process.send_signal(signal.SIGTERM)

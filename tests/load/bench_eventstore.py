@@ -9,6 +9,7 @@ Appends of one 300-byte event go through one BatchAppend call; $all is read with
 import asyncio
 import json
 import os
+import re
 import statistics
 import sys
 import tempfile
@@ -36,14 +37,16 @@ async def node() -> AsyncIterator[str]:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "services.embedded.eventstore",
+            "services",
+            "eventstore",
             env={**os.environ, "REGARD_DATA": folder, "REGARD_EVENTSTORE_PORT": "0"},
             stdout=asyncio.subprocess.PIPE,
         )
         assert process.stdout is not None
-        line = (await process.stdout.readline()).decode()
+        found = re.search(r"kurrentdb://([^?]+)", (await process.stdout.readline()).decode())
+        assert found is not None
         try:
-            yield urlsplit(line.split()[-1]).netloc
+            yield found[1]
         finally:
             process.terminate()
             await process.wait()
@@ -54,7 +57,7 @@ class Appender:
 
     def __init__(self, target: str) -> None:
         self._channel = grpc.aio.insecure_channel(target)
-        self._call = streams_pb2_grpc.StreamsStub(self._channel).BatchAppend()
+        self._call = streams_pb2_grpc.StreamsStub(self._channel).BatchAppend()  # type: ignore[no-untyped-call]
         self._lock = asyncio.Lock()
         self._waiting: dict[str, asyncio.Future[None]] = {}
         self._answers = asyncio.create_task(self._read())
@@ -116,8 +119,9 @@ async def reads(target: str) -> None:
     options.uuid_option.string.SetInParent()
     options.no_filter.SetInParent()
     async with grpc.aio.insecure_channel(target) as channel:
+        stub = streams_pb2_grpc.StreamsStub(channel)  # type: ignore[no-untyped-call]
         began, count = time.perf_counter(), 0
-        async for _ in streams_pb2_grpc.StreamsStub(channel).Read(streams_pb2.ReadReq(options=options)):
+        async for _ in stub.Read(streams_pb2.ReadReq(options=options)):
             count += 1
         report("reads of $all", events=count, per_s=count / (time.perf_counter() - began))
 

@@ -15,6 +15,6 @@
 Positions start at 1 and grow by commit; a position is never given twice to an event.
 """
 
-from services.embedded.eventstore.node import EmbeddedEventStore, serve
+from services.embedded.eventstore.node import EmbeddedEventStore
 
-__all__ = ["EmbeddedEventStore", "serve"]
+__all__ = ["EmbeddedEventStore"]

@@ -36,7 +36,7 @@ class GroupCommit:
         self._queue: SimpleQueue[_Submission | None] = SimpleQueue()
         self._broken = False
         self._closing = False
-        self._thread = threading.Thread(target=self._run, name="eventstore-journal")
+        self._thread = threading.Thread(target=self._run, name="eventstore-journal", daemon=True)
         self._thread.start()
 
     def submit(self, operation: Operation, deadline: float, settled: Settled) -> None:

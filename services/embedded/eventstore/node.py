@@ -4,8 +4,6 @@ import asyncio
 import contextlib
 import fcntl
 import os
-import signal
-import sys
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -142,14 +140,3 @@ def _lock(folder: Path) -> int:
         os.close(descriptor)
         raise FOLDER_IN_USE(folder=str(folder)) from error
     return descriptor
-
-
-async def serve(folder: Path, port: int) -> None:
-    """Serves `folder` until SIGINT or SIGTERM; raises Refused if it cannot begin."""
-    asked_to_stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, asked_to_stop.set)
-    async with EmbeddedEventStore(folder, port) as node:
-        sys.stdout.write(f"Embedded event store, for laptops and not for production: {node.uri}\n")
-        sys.stdout.flush()
-        await asked_to_stop.wait()

@@ -42,6 +42,7 @@ from services.demo.company import ADMINISTRATOR, DOMAIN, NAME, PEOPLE, TEAMS, Co
 
 FILE = "demonstration.json"
 AT_ONCE = 6
+_CODE_ATTEMPTS, _CODE_PAUSE_S = 50, 0.2
 Tell = Callable[[str], None]
 Item = TypeVar("Item")
 
@@ -72,12 +73,25 @@ async def _first_account(regard: AsyncRegard, password: str, code_file: Path) ->
     try:
         await patiently(lambda: regard.sign_in(ADMINISTRATOR.email, password))
     except RegardError as error:
-        if error.kind != "UNAUTHENTICATED" or not code_file.exists():
+        code = await _code(code_file) if error.kind == "UNAUTHENTICATED" else ""
+        if not code:
             raise
-        code = code_file.read_text()
         claim = ClaimInstallationRequest(code=code, profile=_profile(ADMINISTRATOR), password=password)
         await regard.auth.ClaimInstallation(claim)
         await regard.sign_in(ADMINISTRATOR.email, password)
+
+
+async def _code(file: Path) -> str:
+    """The code of an unclaimed installation, which identity writes when all is ready; empty if it is claimed."""
+    for _ in range(_CODE_ATTEMPTS):
+        if code := await asyncio.to_thread(_text, file):
+            return code
+        await asyncio.sleep(_CODE_PAUSE_S)
+    return ""
+
+
+def _text(file: Path) -> str:
+    return file.read_text() if file.exists() else ""
 
 
 async def _people(regard: AsyncRegard, password: str, tell: Tell) -> dict[str, str]:

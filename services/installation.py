@@ -26,8 +26,7 @@ from services.common.settings import Settings
 from services.common.telemetry import logger
 from services.embedded.eventstore import EmbeddedEventStore
 from services.embedded.kafka import EmbeddedKafka
-from services.gateway.__main__ import addresses_of
-from services.gateway.gateway import Gateway, check_port
+from services.gateway.gateway import Gateway, addresses_of, check_port
 
 Build = Callable[[Settings, Kernel], Service]
 Say = Callable[[str, str], None]

@@ -10,29 +10,10 @@ import sys
 
 from services.common import contracts
 from services.common.errors import Refused
-from services.common.settings import BadSettings, Settings, load_settings
-from services.gateway import refusals
-from services.gateway.config import Address, Addresses, Limits, configuration
+from services.common.settings import BadSettings, load_settings
+from services.gateway.config import Limits, configuration
 from services.gateway.descriptors import descriptor_set
-from services.gateway.gateway import check_port, command, edge_of, write_privately
-from services.gateway.routes import IDENTITY_HTTP, PAGE
-
-
-def addresses_of(settings: Settings) -> Addresses:
-    """The addresses in the settings. Raises Refused (GWY-14) if one is missing or isn't host:port."""
-    services = sorted({method.service for method in contracts.methods()})
-    return Addresses(
-        services={service: _address(settings, service) for service in services},
-        identity_http=_address(settings, IDENTITY_HTTP),
-        page=_address(settings, PAGE),
-    )
-
-
-def _address(settings: Settings, name: str) -> Address:
-    host, _, port = settings.address.get(name, "").rpartition(":")
-    if not host or not port.isdecimal():
-        raise refusals.NO_ADDRESS(variable=f"REGARD_{name.upper()}_ADDRESS")
-    return Address(host.strip("[]"), int(port))
+from services.gateway.gateway import addresses_of, check_port, command, edge_of, write_privately
 
 
 def main(arguments: list[str]) -> None:

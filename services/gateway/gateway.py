@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import socket
+import subprocess
 import threading
 from pathlib import Path
 from types import TracebackType
@@ -17,9 +18,10 @@ import httpx
 from services.common import contracts
 from services.common.settings import Settings
 from services.gateway import refusals
-from services.gateway.config import Addresses, Edge, Limits, configuration
+from services.gateway.config import Address, Addresses, Edge, Limits, configuration
 from services.gateway.descriptors import descriptor_set
 from services.gateway.replies import Node
+from services.gateway.routes import IDENTITY_HTTP, PAGE
 
 _START_S = 30
 _STOP_S = 5
@@ -44,7 +46,8 @@ class Gateway:
         self._configuration = configuration(
             methods, descriptor_set(methods), addresses, edge_of(settings, port, limits or Limits())
         )
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._end: asyncio.Future[int] | None = None
 
     @property
     def log(self) -> Path:
@@ -57,7 +60,8 @@ class Gateway:
         check_port(self._host, self.port)
         try:
             async with asyncio.timeout(_START_S):
-                self._process = await self._start()
+                self._process = self._start()
+                self._end = asyncio.ensure_future(asyncio.to_thread(self._process.wait))
                 self.port = await self._ready(self._process)
         except TimeoutError:
             await self._stop()
@@ -74,12 +78,12 @@ class Gateway:
 
     async def closed(self) -> None:
         """Waits until Envoy ends by itself, then raises Refused (GWY-12)."""
-        if self._process is None:
+        if self._end is None:
             raise RuntimeError("the gateway wasn't started")
-        await self._process.wait()
+        await asyncio.shield(self._end)
         raise refusals.ENDED(words=self._last_words(), log=str(self.log))
 
-    async def _start(self) -> asyncio.subprocess.Process:
+    def _start(self) -> subprocess.Popen[bytes]:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self._folder / "envoy.json"
         write_privately(path, json.dumps(self._configuration))
@@ -87,15 +91,11 @@ class Gateway:
         self._forget_shared_memory()
         write_privately(self.log, "")
         with self.log.open("ab") as log:
-            return await asyncio.create_subprocess_exec(
-                *command(path),
-                "--concurrency",
-                "1",
-                "--admin-address-path",
-                str(self._admin_address),
-                "--base-id-path",
-                str(self._base_id),
-                stdin=asyncio.subprocess.DEVNULL,
+            more = ["--concurrency", "1", "--admin-address-path", str(self._admin_address)]
+            # Not the loop's own way: uvloop forks with the handlers of gRPC and OpenTelemetry, and crashes in one.
+            return subprocess.Popen(  # noqa: S603
+                [*command(path), *more, "--base-id-path", str(self._base_id)],
+                stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 # Ctrl-C reaches this process, which ends Envoy in its turn.
@@ -116,7 +116,7 @@ class Gateway:
             (_SHARED_MEMORY / f"envoy_shared_memory_{int(base_id) * 10}").unlink(missing_ok=True)
             self._base_id.unlink()
 
-    async def _ready(self, process: asyncio.subprocess.Process) -> int:
+    async def _ready(self, process: subprocess.Popen[bytes]) -> int:
         """The port of the listener, once Envoy serves it."""
         async with httpx.AsyncClient(trust_env=False) as client:
             while process.returncode is None:
@@ -128,20 +128,36 @@ class Gateway:
         raise refusals.NOT_STARTED(words=self._last_words(), log=str(self.log))
 
     async def _stop(self) -> None:
-        process = self._process
-        if process is not None and process.returncode is None:
-            process.terminate()
+        if self._process is not None and self._end is not None:
+            self._process.terminate()
             try:
                 async with asyncio.timeout(_STOP_S):
-                    await process.wait()
+                    await asyncio.shield(self._end)
             except TimeoutError:
-                process.kill()
-                await process.wait()
+                self._process.kill()
+                await self._end
         self._forget_shared_memory()
 
     def _last_words(self) -> str:
         lines = self.log.read_text(errors="replace").splitlines()[-_LAST_LINES:] if self.log.exists() else []
         return " | ".join(lines) or "none"
+
+
+def addresses_of(settings: Settings) -> Addresses:
+    """The addresses in the settings. Raises Refused (GWY-14) if one is missing or isn't host:port."""
+    services = sorted({method.service for method in contracts.methods()})
+    return Addresses(
+        services={service: _address(settings, service) for service in services},
+        identity_http=_address(settings, IDENTITY_HTTP),
+        page=_address(settings, PAGE),
+    )
+
+
+def _address(settings: Settings, name: str) -> Address:
+    host, _, port = settings.address.get(name, "").rpartition(":")
+    if not host or not port.isdecimal():
+        raise refusals.NO_ADDRESS(variable=f"REGARD_{name.upper()}_ADDRESS")
+    return Address(host.strip("[]"), int(port))
 
 
 def edge_of(settings: Settings, port: int, limits: Limits) -> Edge:

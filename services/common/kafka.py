@@ -5,10 +5,11 @@ attributes in headers. `ce_previous` is ours: the position of the record before 
 notices what never arrived.
 """
 
+import asyncio
 import contextlib
 import logging
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -92,6 +93,9 @@ class Kafka:
 
     async def create_topics(self, event_files: Sequence[EventFile]) -> None:
         """Makes the topics that are missing; Refused (PRJ-03) if one has another number of partitions."""
+        await uninterrupted(self._create_topics(event_files))
+
+    async def _create_topics(self, event_files: Sequence[EventFile]) -> None:
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap, request_timeout_ms=_REQUEST_TIMEOUT_MS)
         await admin.start()
         try:
@@ -107,6 +111,21 @@ class Kafka:
         for file in event_files:
             if actual[file.topic] != file.partitions:
                 raise WRONG_PARTITIONS(topic=file.topic, actual=str(actual[file.topic]), expected=str(file.partitions))
+
+
+async def uninterrupted(step: Coroutine[None, None, None]) -> None:
+    """Awaits a start or stop of aiokafka's; a cancellation takes effect when it is done.
+
+    Inside, aiokafka loses cancellations (its close suppresses one while it waits for a task that it cancelled itself),
+    or leaves connections open.
+    """
+    doing = asyncio.ensure_future(step)
+    try:
+        await asyncio.shield(doing)
+    except asyncio.CancelledError:
+        await asyncio.wait([doing], timeout=_REQUEST_TIMEOUT_MS / 1000)
+        doing.cancel()
+        raise
 
 
 async def _create(admin: AIOKafkaAdminClient, file: EventFile) -> None:

@@ -20,7 +20,7 @@ from services.common.clock import Clock, system_clock
 from services.common.contracts import EventFile
 from services.common.eventstore import EventStore, ExpectedState, NewEvent, Recorded, WrongRevision
 from services.common.ids import Position
-from services.common.kafka import Kafka, encode_headers, partition_of
+from services.common.kafka import Kafka, encode_headers, partition_of, uninterrupted
 from services.common.telemetry import logger
 
 PUBLISHED = Counter("regard_relay_published", "Events acknowledged by Kafka", ["service"])
@@ -102,15 +102,15 @@ class Relay:
         await self._kafka.create_topics([self._file])
         # A new producer each time: after an outage an idempotent one may raise OutOfOrderSequenceNumber for ever.
         producer = self._kafka.producer()
-        await producer.start()
         try:
+            await uninterrupted(producer.start())
             queue: asyncio.Queue[Recorded] = asyncio.Queue(_QUEUE_EVENTS)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._read(course.position, queue))
                 tasks.create_task(self._publish(producer, queue, course))
                 tasks.create_task(self._keep(course))
         finally:
-            await producer.stop()
+            await uninterrupted(producer.stop())
 
     async def _load(self) -> _Course:
         history = await self._store.load(self._stream)

@@ -8,7 +8,7 @@ from faststream import AckPolicy
 from faststream.kafka.message import FAKE_CONSUMER, KafkaAckableMessage, KafkaMessage
 from faststream.kafka.subscriber.usecase import BatchSubscriber
 
-from services.common.kafka import Arrival, Kafka, Undecodable, decode_record
+from services.common.kafka import Arrival, Kafka, Undecodable, decode_record, uninterrupted
 
 BATCH_RECORDS = 500
 # FastStream sleeps this long after each empty poll, so it bounds the delay of a record that comes just then.
@@ -65,7 +65,7 @@ async def follow(kafka: Kafka, topics: Sequence[str], *, group: str, wait_ms: in
         await handle(arrivals)
 
     try:
-        await broker.start()
+        await uninterrupted(broker.start())
         await asyncio.Event().wait()
     finally:
-        await broker.stop()
+        await uninterrupted(broker.stop())

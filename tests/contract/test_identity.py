@@ -360,24 +360,6 @@ async def test_somebody_is_always_left_to_administer(site: Site) -> None:
     assert (await site.sign_in("ada.admin@example.org")).person.roles == []
 
 
-async def test_administrators_who_remove_one_another_leave_one(site: Site) -> None:
-    root = (await site.sign_in(ADMIN_EMAIL)).person
-    people = [(await site.provision(f"Admin {number}")).person for number in range(3)]
-    administrator = Role.ROLE_PLATFORM_ADMINISTRATOR
-    for one in people:
-        await site.administer(
-            site.people.GrantRole, identity_pb2.GrantRoleRequest(person_id=one.id, role=administrator)
-        )
-    requests = [identity_pb2.RevokeRoleRequest(person_id=one.id, role=administrator) for one in (root, *people)]
-    results = await asyncio.gather(
-        *(site.administer(site.people.RevokeRole, request) for request in requests), return_exceptions=True
-    )
-    refusals = [result for result in results if isinstance(result, Refusal)]
-    assert [refusal.id for refusal in refusals] == ["IDN-08"]
-    # The one who is left gives the role back, so that the other tests have their administrator.
-    await site.administer(site.people.GrantRole, identity_pb2.GrantRoleRequest(person_id=root.id, role=administrator))
-
-
 async def test_only_administrators_make_accounts(site: Site) -> None:
     await site.provision("Ada", "ada.nobody@example.org")
     token = (await site.sign_in("ada.nobody@example.org")).tokens.access_token

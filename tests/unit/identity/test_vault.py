@@ -13,7 +13,7 @@ from services.common.database import Database
 from services.common.masterkey import MasterKey, WrongMasterKey
 from services.identity.keys import AddressHashes, PersonKeys
 from services.identity.tokens import SIGNS_FOR_S, AccessTokens, SigningKeys
-from services.identity.vault import Vault
+from services.identity.vault import METADATA, Vault
 from tests.unit.identity.time_by_hand import TimeByHand
 
 MASTER_KEY = MasterKey(bytes(32))
@@ -29,6 +29,8 @@ async def databases(tmp_path: Path) -> AsyncIterator[tuple[Database, Database]]:
     """Two processes' connections to one file."""
     url = f"sqlite+aiosqlite:///{tmp_path}/vault.sqlite"
     both = Database(url), Database(url)
+    # SQLite lets nobody else in while it turns a new file into one with a write-ahead log.
+    await both[0].create(METADATA)
     yield both
     for database in both:
         await database.dispose()

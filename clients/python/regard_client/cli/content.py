@@ -38,6 +38,7 @@ def register(app: typer.Typer) -> None:
     """Adds these commands to the `regard` command."""
     for name, command in (
         ("groups", groups),
+        ("id", show_id),
         ("create-group", create_group),
         ("who-can-see", who_can_see),
         ("people", people),
@@ -64,6 +65,12 @@ def groups() -> None:
             },
             empty="You belong to no group yet. Create one with: regard create-group NAME",
         )
+
+
+def show_id(group: GroupName) -> None:
+    """Print the id of one of my groups, for scripts."""
+    with connected() as regard:
+        out.print(group_id(regard, group), markup=False)
 
 
 def create_group(

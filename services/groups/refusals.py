@@ -1,0 +1,172 @@
+"""Why groups says no. That a group can't be found at all is said by the guard's ACC-01, for every service alike."""
+
+from services.common.errors import Kind, refusal
+
+DIRECT_STAYS = refusal(
+    "GRP-01",
+    Kind.FAILED_PRECONDITION,
+    en="A direct conversation keeps its people and its rules for ever.",
+    fr="Une conversation directe garde pour toujours ses participants et ses règles.",
+    remedy_en="Begin another conversation, or create a group.",
+    remedy_fr="Commencez une autre conversation, ou créez un groupe.",
+)
+MODERATORS_ONLY = refusal(
+    "GRP-02",
+    Kind.PERMISSION_DENIED,
+    en="Only a moderator of the group decides this.",
+    fr="Seules les personnes qui modèrent le groupe décident cela.",
+    remedy_en="Ask one of its moderators; the panel names them.",
+    remedy_fr="Adressez-vous à l’une d’elles ; le panneau du groupe les nomme.",
+)
+ARCHIVED = refusal(
+    "GRP-03",
+    Kind.FAILED_PRECONDITION,
+    en="This group is archived: nobody joins it any more, and its name and rules stay as they are.",
+    fr="Ce groupe est archivé : plus personne ne le rejoint, et son nom comme ses règles restent ce qu’ils sont.",
+    remedy_en="Create another group.",
+    remedy_fr="Créez un autre groupe.",
+)
+LAST_MODERATOR = refusal(
+    "GRP-04",
+    Kind.FAILED_PRECONDITION,
+    en="This is the group's last moderator, and a group always has one.",
+    fr="C’est la dernière personne qui modère ce groupe, et il en faut toujours une.",
+    remedy_en="Appoint another moderator first, or delete the group.",
+    remedy_fr="Nommez d’abord quelqu’un d’autre, ou supprimez le groupe.",
+)
+BY_INVITATION_ONLY = refusal(
+    "GRP-05",
+    Kind.PERMISSION_DENIED,
+    en="This group is joined by invitation only.",
+    fr="On ne rejoint ce groupe que sur invitation.",
+    remedy_en="Ask one of its members to have you invited.",
+    remedy_fr="Demandez à l’un de ses membres de vous faire inviter.",
+)
+NOT_INVITED = refusal(
+    "GRP-06",
+    Kind.FAILED_PRECONDITION,
+    en="You have no invitation to this group.",
+    fr="Vous n’avez pas d’invitation à ce groupe.",
+    remedy_en="Join it, or ask to.",
+    remedy_fr="Rejoignez-le, ou demandez à le rejoindre.",
+)
+NO_REQUEST = refusal(
+    "GRP-07",
+    Kind.FAILED_PRECONDITION,
+    en="This person is not asking to join, or not any more.",
+    fr="Cette personne ne demande pas à rejoindre le groupe, ou plus.",
+    remedy_en="Invite them instead.",
+    remedy_fr="Invitez-la plutôt.",
+)
+NOT_YOURSELF = refusal(
+    "GRP-08",
+    Kind.PERMISSION_DENIED,
+    en="A steward does not let themselves in.",
+    fr="Qui assure l’intendance d’un groupe ne s’y fait pas entrer soi-même.",
+    remedy_en="Ask a moderator of the group to invite you, which everyone will see.",
+    remedy_fr="Demandez à une personne qui modère de vous inviter, au vu de tous.",
+)
+NO_GUESTS = refusal(
+    "GRP-09",
+    Kind.FAILED_PRECONDITION,
+    en="The rules of this group admit no guests.",
+    fr="Les règles de ce groupe n’admettent pas d’invités.",
+    remedy_en="Invite the person as a member, or change the rules first.",
+    remedy_fr="Invitez la personne comme membre, ou changez d’abord les règles.",
+)
+GUEST_END = refusal(
+    "GRP-10",
+    Kind.INVALID_ARGUMENT,
+    en="A guest stays until a date ahead, a year from now at most.",
+    fr="Un invité reste jusqu’à une date à venir, dans un an au plus tard.",
+    remedy_en="Choose an end within a year; it can be put off when it comes near.",
+    remedy_fr="Choisissez une fin dans l’année ; elle pourra être repoussée à son approche.",
+)
+ALREADY_BELONGS = refusal(
+    "GRP-11",
+    Kind.ALREADY_EXISTS,
+    en="This person belongs to the group already, and not as a guest.",
+    fr="Cette personne fait déjà partie du groupe, et pas comme invitée.",
+    remedy_en="To limit their stay, remove them first.",
+    remedy_fr="Pour limiter son séjour, retirez-la d’abord.",
+)
+NOT_A_FULL_MEMBER = refusal(
+    "GRP-12",
+    Kind.FAILED_PRECONDITION,
+    en="Only a member of the group can become its moderator.",
+    fr="Seul un membre du groupe peut en devenir modérateur ou modératrice.",
+    remedy_en="Invite the person as a member first.",
+    remedy_fr="Invitez d’abord la personne comme membre.",
+)
+VOTE_IS_OPEN = refusal(
+    "GRP-13",
+    Kind.FAILED_PRECONDITION,
+    en="The members are voting on version {version} of the rules.",
+    fr="Les membres votent sur la version {version} des règles.",
+    remedy_en="Wait until that vote is settled.",
+    remedy_fr="Attendez que ce vote soit tranché.",
+)
+NO_SUCH_VOTE = refusal(
+    "GRP-14",
+    Kind.FAILED_PRECONDITION,
+    en="There is no open vote on this version of the rules.",
+    fr="Aucun vote n’est ouvert sur cette version des règles.",
+    remedy_en="Look at the history of the rules.",
+    remedy_fr="Consultez l’historique des règles.",
+)
+NO_VOICE = refusal(
+    "GRP-15",
+    Kind.PERMISSION_DENIED,
+    en="Only those vote who were members when the rules were proposed, guests excepted.",
+    fr="Ne votent que les personnes déjà membres quand les règles ont été proposées, hors invités.",
+    remedy_en="Talk about it with a member.",
+    remedy_fr="Parlez-en à un membre.",
+)
+BAD_CONSENT = refusal(
+    "GRP-16",
+    Kind.INVALID_ARGUMENT,
+    en="Consent takes between 50 and 100 per cent of the members.",
+    fr="Le consentement demande entre 50 et 100 pour cent des membres.",
+    remedy_en="Choose a share in that range, or 0 for everyone.",
+    remedy_fr="Choisissez une part dans cet intervalle, ou 0 pour tous les membres.",
+)
+NAME_DIFFERS = refusal(
+    "GRP-17",
+    Kind.INVALID_ARGUMENT,
+    en="This is not the group's name, so nothing was deleted.",
+    fr="Ce n’est pas le nom du groupe : rien n’a été supprimé.",
+    remedy_en="Type the name exactly as it is shown.",
+    remedy_fr="Tapez le nom exactement comme il est affiché.",
+)
+NO_SUCH_PERSON = refusal(
+    "GRP-18",
+    Kind.NOT_FOUND,
+    en="There is no active account with one of these identifiers.",
+    fr="Aucun compte actif ne porte l’un de ces identifiants.",
+    remedy_en="Look the person up in the directory.",
+    remedy_fr="Cherchez la personne dans l’annuaire.",
+)
+DELETED_FOR_GOOD = refusal(
+    "GRP-19",
+    Kind.FAILED_PRECONDITION,
+    en="This group was imported before and has been deleted since; its keys are destroyed.",
+    fr="Ce groupe a déjà été importé, puis supprimé ; ses clés sont détruites.",
+    remedy_en="Import it under another external identifier if it must come back.",
+    remedy_fr="S’il doit revenir, importez-le sous un autre identifiant externe.",
+)
+NOT_INTO_THIS_ONE = refusal(
+    "GRP-20",
+    Kind.PERMISSION_DENIED,
+    en="An import does not bring the administrator who runs it into a group that exists.",
+    fr="Un import ne fait pas entrer dans un groupe existant la personne qui l’administre.",
+    remedy_en="Ask a moderator of the group to invite you.",
+    remedy_fr="Demandez à une personne qui modère le groupe de vous inviter.",
+)
+NOT_AMONG_THEM = refusal(
+    "GRP-21",
+    Kind.INVALID_ARGUMENT,
+    en="Whoever opens a direct conversation is part of it.",
+    fr="Qui ouvre une conversation directe en fait partie.",
+    remedy_en="Add them to the people of the conversation.",
+    remedy_fr="Ajoutez cette personne à la conversation.",
+)

@@ -1,0 +1,303 @@
+"""What queries read: groups, who belongs, what waits for an answer, the history of rules, and who is active.
+
+All rows of a group follow its one stream, so they need no care for order; people follow identity's, and meet groups
+in queries only. Names stay sealed. Times are microseconds since 1970, UTC.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+from regard.groups.v1 import events_pb2 as groups
+from regard.groups.v1.groups_pb2 import RulesVersion
+from regard.groups.v1.rules_pb2 import GROUP_KIND_WORKING, MEMBER_ROLE_MEMBER, MEMBER_ROLE_MODERATOR, GroupKind, Rules
+from regard.identity.v1 import events_pb2 as identity
+from sqlalchemy.dialects.postgresql import insert
+
+from services.access import Action, Allowed, GroupPolicy, verdict
+from services.common import contracts
+from services.common.codec import Event
+from services.common.projection import Projection
+
+TOPIC = contracts.event_file_of("groups").topic
+METADATA = sa.MetaData()
+
+GROUPS = sa.Table(
+    "groups_v1",
+    METADATA,
+    sa.Column("group_id", sa.String(36), primary_key=True),
+    sa.Column("kind", sa.Integer, nullable=False),
+    sa.Column("name", sa.LargeBinary, nullable=False),  # Sealed, serialised
+    sa.Column("purpose", sa.LargeBinary, nullable=False),
+    sa.Column("labels_event", sa.String(100), nullable=False),  # full name of the event that both were sealed for
+    sa.Column("rules", sa.LargeBinary, nullable=False),
+    sa.Column("rules_version", sa.Integer, nullable=False),
+    sa.Column("findable", sa.Boolean, nullable=False, index=True),  # by every colleague
+    sa.Column("archived", sa.Boolean, nullable=False),
+    sa.Column("member_count", sa.Integer, nullable=False),
+    sa.Column("created_at_us", sa.BigInteger, nullable=False),
+)
+MEMBERS = sa.Table(
+    "group_members_v1",
+    METADATA,
+    sa.Column("group_id", sa.String(36), primary_key=True),
+    sa.Column("person_id", sa.String(36), primary_key=True),
+    sa.Column("role", sa.Integer, nullable=False),
+    sa.Column("until_us", sa.BigInteger, index=True),
+    sa.Index("group_members_v1_by_person", "person_id"),
+)
+INVITATIONS = sa.Table(
+    "group_invitations_v1",
+    METADATA,
+    sa.Column("group_id", sa.String(36), primary_key=True),
+    sa.Column("person_id", sa.String(36), primary_key=True),
+    sa.Column("invited_by", sa.String(36), nullable=False),
+    sa.Column("invited_at_us", sa.BigInteger, nullable=False),
+    sa.Index("group_invitations_v1_by_person", "person_id"),
+)
+REQUESTS = sa.Table(
+    "group_requests_v1",
+    METADATA,
+    sa.Column("group_id", sa.String(36), primary_key=True),
+    sa.Column("person_id", sa.String(36), primary_key=True),
+    sa.Column("requested_at_us", sa.BigInteger, nullable=False),
+)
+RULES = sa.Table(
+    "group_rules_v1",
+    METADATA,
+    sa.Column("group_id", sa.String(36), primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("rules", sa.LargeBinary, nullable=False),
+    sa.Column("findable", sa.Boolean, nullable=False),
+    sa.Column("proposed_by", sa.String(36), nullable=False),
+    sa.Column("proposed_at_us", sa.BigInteger, nullable=False),
+    sa.Column("needed", sa.Integer, nullable=False),
+    sa.Column("state", sa.Integer, nullable=False),
+    sa.Column("settled_at_us", sa.BigInteger),
+    sa.Column("closes_at_us", sa.BigInteger),  # null unless the vote is open
+    sa.Index("group_rules_v1_open", "closes_at_us"),
+)
+VOTES = sa.Table(
+    "group_votes_v1",
+    METADATA,
+    sa.Column("group_id", sa.String(36), primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("person_id", sa.String(36), primary_key=True),
+    sa.Column("agrees", sa.Boolean, nullable=False),
+)
+# Deleted, and not yet said to be without keys.
+DOOMED = sa.Table("groups_doomed_v1", METADATA, sa.Column("group_id", sa.String(36), primary_key=True))
+PEOPLE = sa.Table(
+    "group_people_v1",
+    METADATA,
+    sa.Column("person_id", sa.String(36), primary_key=True),
+    sa.Column("active", sa.Boolean, nullable=False),
+)
+
+_OF_GROUPS = (GROUPS, MEMBERS, INVITATIONS, REQUESTS, RULES, VOTES)
+_SOMEONE = "someone"
+_ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+
+Statements = Sequence[sa.Executable]
+
+
+def view() -> Projection:
+    """The view, once per process."""
+    topics = (TOPIC, contracts.event_file_of("identity").topic)
+    return Projection("groups_v1", "groups", topics, METADATA, reduce)
+
+
+def reduce(event: Event) -> Statements:
+    """The statements that bring the tables from before `event` to after it; () for events of no interest."""
+    match event.message:
+        case groups.GroupCreated() as created:
+            return _created(created, event)
+        case groups.GroupRenamed() as renamed:
+            labels = {"name": _bytes(renamed.name), "purpose": _bytes(renamed.purpose), "labels_event": event.type}
+            return (_update(GROUPS, renamed.group_id).values(labels),)
+        case groups.GroupArchived() as archived:
+            return (_update(GROUPS, archived.group_id).values(archived=True),)
+        case groups.GroupDeleted() as deleted:
+            erased = tuple(sa.delete(table).where(table.c.group_id == deleted.group_id) for table in _OF_GROUPS)
+            return *erased, insert(DOOMED).values(group_id=deleted.group_id).on_conflict_do_nothing()
+        case groups.KeysDestroyed() as destroyed if not destroyed.author_id:
+            return (sa.delete(DOOMED).where(DOOMED.c.group_id == destroyed.group_id),)
+        case identity.PersonProvisioned() as person:
+            return (_person(person.person_id, active=True),)
+        case identity.PersonDeactivated() as person:
+            return (_person(person.person_id, active=False),)
+        case identity.PersonReactivated() as person:
+            return (_person(person.person_id, active=True),)
+        case _:
+            return _membership(event) or _rules(event)
+
+
+def _membership(event: Event) -> Statements:
+    match event.message:
+        case groups.MemberAdded() as added:
+            return _added(added)
+        case groups.MemberLeft() | groups.MemberRemoved() | groups.MembershipExpired() as gone:
+            return _gone(gone.group_id, gone.person_id)
+        case groups.ModeratorAppointed() as appointed:
+            return (_role(appointed.group_id, appointed.person_id, MEMBER_ROLE_MODERATOR),)
+        case groups.ModeratorStoodDown() as stood_down:
+            return (_role(stood_down.group_id, stood_down.person_id, MEMBER_ROLE_MEMBER),)
+        case groups.MemberInvited() as invited:
+            row = {"group_id": invited.group_id, "person_id": invited.person_id, "invited_by": invited.invited_by}
+            return (sa.insert(INVITATIONS).values({**row, "invited_at_us": microseconds(event.recorded_at)}),)
+        case groups.InvitationDeclined() as declined:
+            return (_delete(INVITATIONS, declined.group_id, declined.person_id),)
+        case groups.JoinRequested() as requested:
+            row = {"group_id": requested.group_id, "person_id": requested.person_id}
+            return (sa.insert(REQUESTS).values({**row, "requested_at_us": microseconds(event.recorded_at)}),)
+        case groups.JoinRefused() as refused:
+            return (_delete(REQUESTS, refused.group_id, refused.person_id),)
+        case _:
+            return ()
+
+
+def _rules(event: Event) -> Statements:
+    match event.message:
+        case groups.RulesProposed() as proposed:
+            return (sa.insert(RULES).values(_proposed(proposed, event)),)
+        case groups.RulesVoted() as voted:
+            vote = insert(VOTES).values(
+                group_id=voted.group_id, version=voted.version, person_id=voted.person_id, agrees=voted.agrees
+            )
+            keys = ["group_id", "version", "person_id"]
+            return (vote.on_conflict_do_update(index_elements=keys, set_={"agrees": vote.excluded.agrees}),)
+        case groups.RulesAdopted() as adopted:
+            of_version = (RULES.c.group_id == adopted.group_id) & (RULES.c.version == adopted.version)
+            in_force = {
+                "rules": sa.select(RULES.c.rules).where(of_version).scalar_subquery(),
+                "findable": sa.select(RULES.c.findable).where(of_version).scalar_subquery(),
+                "rules_version": adopted.version,
+            }
+            settled = _settled(adopted.group_id, adopted.version, RulesVersion.STATE_ADOPTED, event)
+            return settled, _update(GROUPS, adopted.group_id).values(in_force)
+        case groups.RulesRejected() as rejected:
+            return (_settled(rejected.group_id, rejected.version, RulesVersion.STATE_REJECTED, event),)
+        case _:
+            return ()
+
+
+def microseconds(at: datetime) -> int:
+    """Microseconds since 1970, UTC."""
+    moment = Timestamp()
+    moment.FromDatetime(at)
+    return int(moment.ToMicroseconds())
+
+
+def _created(created: groups.GroupCreated, event: Event) -> Statements:
+    at_us, findable = microseconds(event.recorded_at), _is_findable(created.kind, created.rules)
+    group = {
+        "group_id": created.group_id,
+        "kind": int(created.kind),
+        "name": _bytes(created.name),
+        "purpose": _bytes(created.purpose),
+        "labels_event": event.type,
+        "rules": _bytes(created.rules),
+        "rules_version": 1,
+        "findable": findable,
+        "archived": False,
+        "member_count": 0,
+        "created_at_us": at_us,
+    }
+    first = {
+        "group_id": created.group_id,
+        "version": 1,
+        "rules": _bytes(created.rules),
+        "findable": findable,
+        "proposed_by": created.created_by,
+        "proposed_at_us": at_us,
+        "needed": 0,
+        "state": int(RulesVersion.STATE_ADOPTED),
+        "settled_at_us": at_us,
+        "closes_at_us": None,
+    }
+    return sa.insert(GROUPS).values(group), sa.insert(RULES).values(first)
+
+
+def _proposed(proposed: groups.RulesProposed, event: Event) -> dict[str, object]:
+    return {
+        "group_id": proposed.group_id,
+        "version": proposed.version,
+        "rules": _bytes(proposed.rules),
+        "findable": _is_findable(GROUP_KIND_WORKING, proposed.rules),
+        "proposed_by": proposed.proposed_by,
+        "proposed_at_us": microseconds(event.recorded_at),
+        "needed": proposed.needed,
+        "state": int(RulesVersion.STATE_PROPOSED),
+        "settled_at_us": None,
+        "closes_at_us": proposed.closes_at.ToMicroseconds() if proposed.HasField("closes_at") else None,
+    }
+
+
+def _settled(group_id: str, version: int, state: RulesVersion.State, event: Event) -> sa.Executable:
+    changes = {"state": int(state), "settled_at_us": microseconds(event.recorded_at), "closes_at_us": None}
+    return _update(RULES, group_id).where(RULES.c.version == version).values(changes)
+
+
+def _is_findable(kind: GroupKind, rules: Rules) -> bool:
+    """Whether every colleague finds such a group, as the guard's policy says."""
+    policy = GroupPolicy(group_id=_SOMEONE, kind=kind, rules=rules)
+    return isinstance(verdict(policy, _SOMEONE, (), Action.FIND, _ANY_TIME), Allowed)
+
+
+def _added(added: groups.MemberAdded) -> Statements:
+    # Counted before the row is there: who belongs already, in another capacity, counts once.
+    present = sa.exists().where(MEMBERS.c.group_id == added.group_id, MEMBERS.c.person_id == added.person_id)
+    counted = _update(GROUPS, added.group_id).where(~present).values(member_count=GROUPS.c.member_count + 1)
+    row = insert(MEMBERS).values(
+        group_id=added.group_id,
+        person_id=added.person_id,
+        role=int(added.role),
+        until_us=added.until.ToMicroseconds() if added.HasField("until") else None,
+    )
+    changes = {"role": row.excluded.role, "until_us": row.excluded.until_us}
+    return (
+        counted,
+        row.on_conflict_do_update(index_elements=["group_id", "person_id"], set_=changes),
+        _delete(INVITATIONS, added.group_id, added.person_id),
+        _delete(REQUESTS, added.group_id, added.person_id),
+    )
+
+
+def _gone(group_id: str, person_id: str) -> Statements:
+    # Their vote on what is still open goes with them; what is settled stays as it was counted.
+    present = sa.exists().where(MEMBERS.c.group_id == group_id, MEMBERS.c.person_id == person_id)
+    is_open = sa.exists().where(
+        RULES.c.group_id == group_id, RULES.c.version == VOTES.c.version, RULES.c.closes_at_us.is_not(None)
+    )
+    return (
+        _update(GROUPS, group_id).where(present).values(member_count=GROUPS.c.member_count - 1),
+        _delete(MEMBERS, group_id, person_id),
+        _delete(INVITATIONS, group_id, person_id),
+        _delete(REQUESTS, group_id, person_id),
+        _delete(VOTES, group_id, person_id).where(is_open),
+    )
+
+
+def _role(group_id: str, person_id: str, role: int) -> sa.Executable:
+    changes = {"role": int(role), "until_us": None}
+    return _update(MEMBERS, group_id).where(MEMBERS.c.person_id == person_id).values(changes)
+
+
+def _person(person_id: str, *, active: bool) -> sa.Executable:
+    row = insert(PEOPLE).values(person_id=person_id, active=active)
+    return row.on_conflict_do_update(index_elements=["person_id"], set_={"active": row.excluded.active})
+
+
+def _update(table: sa.Table, group_id: str) -> sa.Update:
+    return sa.update(table).where(table.c.group_id == group_id)
+
+
+def _delete(table: sa.Table, group_id: str, person_id: str) -> sa.Delete:
+    return sa.delete(table).where(table.c.group_id == group_id, table.c.person_id == person_id)
+
+
+def _bytes(message: Message) -> bytes:
+    data: bytes = message.SerializeToString(deterministic=True)
+    return data

@@ -9,7 +9,8 @@ close  gateway, gRPC, HTTP -> all that runs -> kernel -> embedded servers; a par
 import asyncio
 import contextlib
 import importlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,6 +34,7 @@ Say = Callable[[str, str], None]
 """Tells the terminal how the start goes on: in English, in French."""
 
 LOOPBACK = "127.0.0.1"
+_EVERYWHERE = ("0.0.0.0", "[::]")  # noqa: S104  # what a service that listens there is never called by
 
 _log = logger(__name__)
 
@@ -115,6 +117,8 @@ async def open_installation(settings: Settings, plan: Plan, say: Say) -> AsyncIt
     Raises Refused if something can't be opened; then all the rest is closed again.
     """
     if plan.gateway:
+        # Chosen now, since services must know how to reach the gateway.
+        settings = settings.model_copy(update={"port": settings.port or _free_port(settings.host)})
         check_port(settings.host, settings.port)
     try:
         async with contextlib.AsyncExitStack() as parts:
@@ -206,27 +210,27 @@ async def _start(
     plan: Plan,
     say: Say,
 ) -> Installation:
-    services: list[Service] = []
+    services: tuple[Service, ...] = ()
     http: dict[str, str] = {}
     if kernel and plan.relays:
         for file in contracts.event_files():
             tasks.start(f"relay {file.service}", Relay(kernel.store, kernel.kafka, file).run())
     if kernel and plan.services:
-        server = _listen(kernel, services, plan)
-        services.extend(build(settings, kernel) for build in plan.services.values())
+        services = tuple(build(settings, kernel) for build in plan.services.values())
         http = await _serve_http(doors, tasks, settings, services, plan)
-        await _serve_rpc(doors, server, services)
+        server = await _serve_rpc(doors, kernel, services, plan)
         say(f"services: {', '.join(plan.services)}", f"services : {', '.join(plan.services)}")
         # Before the views are up to date: a reaction that has events to handle may call what a task keeps going.
         for service in services:
             for task in service.tasks:
                 tasks.start(service.name, task(), may_end=True)
         await _catch_up(tasks, kernel, services)
-        await server.set_serving(True)
+        if server:
+            await server.set_serving(True)
         say("views: up to date", "vues : à jour")
     url = await _open_gateway(doors, tasks, settings, kernel, http) if plan.gateway else ""
     welcome = [line for service in services if service.welcome for line in await service.welcome()]
-    return Installation(settings, kernel, tuple(services), url, tuple(welcome))
+    return Installation(settings, kernel, services, url, tuple(welcome))
 
 
 def _require(settings: Settings) -> None:
@@ -236,23 +240,27 @@ def _require(settings: Settings) -> None:
         raise refusals.NO_ADDRESS(part="Kafka", variable="REGARD_KAFKA_BOOTSTRAP")
 
 
-def _listen(kernel: Kernel, services: Sequence[Service], plan: Plan) -> RpcServer:
-    """A server that listens for all services of the plan; its address becomes known to peers."""
-    where = [f"{LOOPBACK}:0"] if plan.embedded else [_listen_address(kernel.settings, name) for name in plan.services]
+async def _serve_rpc(
+    doors: contextlib.AsyncExitStack, kernel: Kernel, services: Iterable[Service], plan: Plan
+) -> RpcServer | None:
+    """One server for all services that have RPCs; its address becomes known to peers."""
+    serving = [service for service in services if service.servicers]
+    if not serving:
+        return None
+    names = [service.name for service in serving]
+    where = [f"{LOOPBACK}:0"] if plan.embedded else [_listen_address(kernel.settings, name) for name in names]
     try:
-        server = RpcServer(kernel.border(services), *where)
+        server = RpcServer(kernel.border(serving), *where)
     except OSError:
-        raise refusals.CANNOT_LISTEN(part=", ".join(plan.services), address=", ".join(where)) from None
-    for name in plan.services:
-        kernel.addresses[name] = f"{LOOPBACK}:{server.port}"
-    return server
-
-
-async def _serve_rpc(doors: contextlib.AsyncExitStack, server: RpcServer, services: Iterable[Service]) -> None:
-    for service in services:
+        raise refusals.CANNOT_LISTEN(part=", ".join(names), address=", ".join(where)) from None
+    host = where[0].rpartition(":")[0]
+    reached = LOOPBACK if host in _EVERYWHERE else host
+    for service in serving:
         server.add(service.name, service.servicers)
+        kernel.addresses[service.name] = f"{reached}:{server.port}"
     await server.start()
     doors.push_async_callback(server.stop)
+    return server
 
 
 async def _serve_http(
@@ -303,7 +311,12 @@ async def _open_gateway(
     addresses = addresses_of(settings.model_copy(update={"address": found}))
     gateway = await doors.enter_async_context(Gateway(settings, addresses, settings.port))
     doors.callback(tasks.start("gateway", gateway.closed()).cancel)
-    return settings.public_url or f"http://localhost:{gateway.port}"
+    return settings.url
+
+
+def _free_port(host: str) -> int:
+    with socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        return int(probe.getsockname()[1])
 
 
 def _listen_address(settings: Settings, name: str) -> str:

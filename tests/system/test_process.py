@@ -1,10 +1,12 @@
 """`python -m services all` as an operator sees it: start, Ctrl-C, kill, and what can stand in its way."""
 
+import http.server
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -128,6 +130,41 @@ def test_a_second_one_on_the_same_data_is_refused_and_the_first_goes_on(start: C
     (line,) = second.err.read_text().splitlines()
     assert line.startswith("EVS-")
     assert httpx.get(f"{url}/healthz").status_code == 200
+
+
+@pytest.mark.slow
+def test_traces_and_measures_are_given_to_those_who_ask_and_name_nobody(start: Callable[..., Process]) -> None:
+    posted: list[bytes] = []
+
+    class Collector(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            posted.append(self.rfile.read(int(self.headers.get("content-length", "0"))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        metrics_port = free.getsockname()[1]
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Collector) as collector:
+        threading.Thread(target=collector.serve_forever).start()
+        process = start(
+            "all",
+            OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{collector.server_port}",
+            REGARD_METRICS_PORT=str(metrics_port),
+        )
+        address = {"email": "nobody@planted.example", "password": "planted-secret"}
+        assert httpx.post(f"{process.ready()}/v1/auth:signIn", json=address).status_code == 401
+        measures = httpx.get(f"http://127.0.0.1:{metrics_port}/metrics").text
+        process.child.send_signal(signal.SIGINT)
+        assert process.ended() == 0
+        collector.shutdown()
+    told = b"".join(posted)
+    assert b"regard.identity.v1.AuthService/SignIn" in told
+    assert 'method="regard.identity.v1.AuthService/SignIn"' in measures
+    told += measures.encode() + process.err.read_bytes() + process.out.read_bytes()
+    assert b"planted" not in told
 
 
 def test_a_port_in_use_is_said_before_anything_starts(start: Callable[..., Process]) -> None:

@@ -4,10 +4,7 @@ import http.server
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,63 +12,17 @@ import httpx
 import pytest
 
 from services.common import contracts
-
-_LIMIT_S = 60.0
-
-
-class Process:
-    """A child and what it says; `envoy` is the process id of its gateway."""
-
-    def __init__(self, folder: Path, *targets: str, **variables: str) -> None:
-        self.out, self.err, self.data = folder / "out", folder / "err", folder / "data"
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("REGARD_", "LC_"))}
-        environment |= {"REGARD_DATA": str(self.data), "REGARD_PORT": "0", "LANG": "C.UTF-8", **variables}
-        with self.out.open("wb") as out, self.err.open("wb") as err:
-            self.child = subprocess.Popen(
-                [sys.executable, "-m", "services", *targets], stdout=out, stderr=err, env=environment
-            )
-
-    def until(self, condition: Callable[[], bool]) -> None:
-        deadline_s = time.monotonic() + _LIMIT_S
-        while not condition():
-            assert time.monotonic() < deadline_s, f"not in time\n{self.out.read_text()}\n{self.err.read_text()}"
-            time.sleep(0.02)
-
-    def ready(self) -> str:
-        """Waits until it is ready; its URL."""
-        self.until(lambda: "Ready" in self.out.read_text() or self.child.poll() is not None)
-        assert self.child.poll() is None, self.err.read_text()
-        line = next(line for line in self.out.read_text().splitlines() if line.startswith("Ready"))
-        return line.removeprefix("Ready ")
-
-    @property
-    def envoy(self) -> int:
-        children = subprocess.run(
-            ["ps", "-o", "pid=,comm=", "--ppid", str(self.child.pid)], capture_output=True, text=True, check=True
-        )
-        return next(int(line.split()[0]) for line in children.stdout.splitlines() if "envoy" in line)
-
-    def ended(self) -> int:
-        """Waits for the end; its exit status."""
-        return self.child.wait(_LIMIT_S)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+from tests.product import Product, alive
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., Process]]:
-    started: list[Process] = []
+def start(tmp_path: Path) -> Iterator[Callable[..., Product]]:
+    started: list[Product] = []
 
-    def begin(*targets: str, **variables: str) -> Process:
+    def begin(*targets: str, **variables: str) -> Product:
         folder = tmp_path / str(len(started))
         folder.mkdir()
-        started.append(Process(folder, *targets, **variables))
+        started.append(Product(folder, *targets, **variables))
         return started[-1]
 
     yield begin
@@ -81,7 +32,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Process]]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_starts_answers_and_stops_when_asked(start: Callable[..., Process], number: signal.Signals) -> None:
+def test_it_starts_answers_and_stops_when_asked(start: Callable[..., Product], number: signal.Signals) -> None:
     process = start("all")
     url = process.ready()
     assert httpx.get(f"{url}/healthz").status_code == 200
@@ -90,18 +41,18 @@ def test_it_starts_answers_and_stops_when_asked(start: Callable[..., Process], n
     envoy = process.envoy
     process.child.send_signal(number)
     assert process.ended() == 0
-    assert not _alive(envoy)
+    assert not alive(envoy)
     assert process.err.read_text() == "", "a start and a stop without trouble say nothing on stderr"
 
 
 @pytest.mark.slow
-def test_killed_it_leaves_nothing_and_starts_again(start: Callable[..., Process]) -> None:
+def test_killed_it_leaves_nothing_and_starts_again(start: Callable[..., Product]) -> None:
     first = start("all")
     first.ready()
     envoy = first.envoy
     first.child.kill()
     first.ended()
-    first.until(lambda: not _alive(envoy))
+    first.until(lambda: not alive(envoy))
     second = start("all", REGARD_DATA=str(first.data))
     assert httpx.get(f"{second.ready()}/v1/auth/jwks").json()["keys"]
     second.child.send_signal(signal.SIGINT)
@@ -111,7 +62,7 @@ def test_killed_it_leaves_nothing_and_starts_again(start: Callable[..., Process]
 
 
 @pytest.mark.slow
-def test_when_the_gateway_dies_the_process_ends_and_says_so(start: Callable[..., Process]) -> None:
+def test_when_the_gateway_dies_the_process_ends_and_says_so(start: Callable[..., Product]) -> None:
     process = start("all")
     process.ready()
     os.kill(process.envoy, signal.SIGKILL)
@@ -122,7 +73,7 @@ def test_when_the_gateway_dies_the_process_ends_and_says_so(start: Callable[...,
 
 
 @pytest.mark.slow
-def test_a_second_one_on_the_same_data_is_refused_and_the_first_goes_on(start: Callable[..., Process]) -> None:
+def test_a_second_one_on_the_same_data_is_refused_and_the_first_goes_on(start: Callable[..., Product]) -> None:
     first = start("all")
     url = first.ready()
     second = start("all", REGARD_DATA=str(first.data))
@@ -133,7 +84,7 @@ def test_a_second_one_on_the_same_data_is_refused_and_the_first_goes_on(start: C
 
 
 @pytest.mark.slow
-def test_traces_and_measures_are_given_to_those_who_ask_and_name_nobody(start: Callable[..., Process]) -> None:
+def test_traces_and_measures_are_given_to_those_who_ask_and_name_nobody(start: Callable[..., Product]) -> None:
     posted: list[bytes] = []
 
     class Collector(http.server.BaseHTTPRequestHandler):
@@ -167,7 +118,7 @@ def test_traces_and_measures_are_given_to_those_who_ask_and_name_nobody(start: C
     assert b"planted" not in told
 
 
-def test_a_port_in_use_is_said_before_anything_starts(start: Callable[..., Process]) -> None:
+def test_a_port_in_use_is_said_before_anything_starts(start: Callable[..., Product]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         process = start("all", REGARD_PORT=str(port))
@@ -177,7 +128,7 @@ def test_a_port_in_use_is_said_before_anything_starts(start: Callable[..., Proce
     assert not (process.data / "eventstore").exists()
 
 
-def test_the_whole_contract_is_served(start: Callable[..., Process]) -> None:
+def test_the_whole_contract_is_served(start: Callable[..., Product]) -> None:
     process = start("all")
     process.ready()
     served = next(line for line in process.out.read_text().splitlines() if line.startswith("  services: "))

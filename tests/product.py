@@ -1,0 +1,113 @@
+"""The product as a process of its own, for tests that use it as people do; stopped, killed and started again."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+LIMIT_S = 90.0
+"""How long a test waits for what has to happen; never a measure of anything."""
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+class Product:
+    """`python -m services TARGET…` on a folder of its own."""
+
+    def __init__(self, folder: Path, *targets: str, **variables: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder, self.data = folder, Path(variables.get("REGARD_DATA", folder / "data"))
+        self._targets = targets
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("REGARD_", "LC_"))}
+        self.environment = kept | {
+            "REGARD_DATA": str(self.data),
+            "REGARD_PORT": str(free_port()),
+            "LANG": "C.UTF-8",
+            **variables,
+        }
+        self.out, self.err = folder / "out", folder / "err"
+        self.child = self._spawn()
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        with self.out.open("wb") as out, self.err.open("ab") as err:
+            return subprocess.Popen(
+                [sys.executable, "-m", "services", *self._targets], stdout=out, stderr=err, env=self.environment
+            )
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        """Waits for something that has to happen."""
+        deadline_s = time.monotonic() + LIMIT_S
+        while not condition():
+            assert time.monotonic() < deadline_s, f"not in time\n{self.out.read_text()}\n{self.err.read_text()}"
+            time.sleep(0.02)
+
+    def ready(self) -> str:
+        """Waits until it is ready; its URL."""
+        self.until(lambda: "Ready" in self.out.read_text() or self.child.poll() is not None)
+        assert self.child.poll() is None, self.err.read_text()
+        line = next(line for line in self.out.read_text().splitlines() if line.startswith("Ready"))
+        return line.removeprefix("Ready ")
+
+    @property
+    def code(self) -> str:
+        """The code of an installation that nobody has claimed."""
+        return (self.data / "keys" / "installation-code").read_text()
+
+    @property
+    def envoy(self) -> int:
+        """Process id of its gateway."""
+        children = subprocess.run(
+            ["ps", "-o", "pid=,comm=", "--ppid", str(self.child.pid)], capture_output=True, text=True, check=True
+        )
+        return next(int(line.split()[0]) for line in children.stdout.splitlines() if "envoy" in line)
+
+    def kill(self) -> None:
+        """kill -9, and wait until nothing of it is left."""
+        envoy = self.envoy
+        self.child.kill()
+        self.child.wait()
+        self.until(lambda: not alive(envoy))
+
+    def start_again(self) -> str:
+        """Starts it on the same data and port; its URL once it is ready."""
+        self.child = self._spawn()
+        return self.ready()
+
+    def stop(self) -> int:
+        """Ctrl-C; its exit status."""
+        self.child.send_signal(signal.SIGINT)
+        return self.ended()
+
+    def ended(self) -> int:
+        """Waits for the end; its exit status."""
+        return self.child.wait(LIMIT_S)
+
+    def close(self) -> None:
+        """Ends it however it is."""
+        self.child.kill()
+        self.child.wait()
+
+    def command(self, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
+        """Runs the `regard` command against it."""
+        regard = str(Path(sys.executable).with_name("regard"))
+        environment = self.environment | {"XDG_CONFIG_HOME": str(self.folder / "config"), "COLUMNS": "200"}
+        return subprocess.run(
+            [regard, *arguments], input=text, capture_output=True, text=True, env=environment, check=False
+        )
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs."""
+    try:
+        os.kill(pid, 0)
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (ProcessLookupError, FileNotFoundError):
+        return False

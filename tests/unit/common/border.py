@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import grpc
+from google.rpc import error_details_pb2, status_pb2
 from joserfc import jwt
 from joserfc.jwk import ECKey
 from regard.chat.v1 import chat_pb2, chat_pb2_grpc
@@ -124,6 +125,16 @@ class Site:
     def signed_in(self, *more: tuple[str, str], **changes: object) -> tuple[tuple[str, str], ...]:
         """Metadata of a call by a signed-in person."""
         return (("authorization", f"Bearer {self.token(**changes)}"), *more)
+
+
+def info_of(error: grpc.aio.AioRpcError) -> error_details_pb2.ErrorInfo:
+    """What an error says to machines."""
+    info = error_details_pb2.ErrorInfo()
+    data = dict(error.trailing_metadata() or ()).get("grpc-status-details-bin", b"")
+    assert isinstance(data, bytes)
+    for detail in status_pb2.Status.FromString(data).details:
+        detail.Unpack(info)
+    return info
 
 
 def frozen_clock() -> Callable[[], datetime]:

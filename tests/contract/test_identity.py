@@ -268,6 +268,8 @@ async def test_the_same_idempotency_key_still_makes_two_sessions(site: Site) -> 
     request = identity_pb2.SignInRequest(email="ada.key@example.org", password=PASSWORD)
     answers = [await site.call(site.auth.SignIn, request, idempotency_key="k") for _ in range(2)]
     assert len({(await site.claims(answer.tokens.access_token))["sid"] for answer in answers}) == 2
+    for answer in answers:
+        assert (await site.refresh(answer.tokens.refresh_token)).access_token
 
 
 async def test_changing_the_password_ends_the_other_sessions(site: Site) -> None:
@@ -292,6 +294,7 @@ async def test_changing_the_password_ends_the_other_sessions(site: Site) -> None
 async def test_who_left_neither_signs_in_nor_goes_on_until_they_are_back(site: Site) -> None:
     ada = (await site.provision("Ada Left", "ada.left@example.org")).person
     tokens = (await site.sign_in("ada.left@example.org")).tokens
+    assert [one.id for one in (await site.search("Ada Left")).people] == [ada.id]
     await site.administer(site.people.DeactivatePerson, identity_pb2.DeactivatePersonRequest(person_id=ada.id))
 
     assert (await refused(site.refresh(tokens.refresh_token))).id == "IDN-04"

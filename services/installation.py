@@ -229,8 +229,13 @@ async def _start(
             await server.set_serving(True)
         say("views: up to date", "vues : à jour")
     url = await _open_gateway(doors, tasks, settings, kernel, http) if plan.gateway else ""
-    welcome = [line for service in services if service.welcome for line in await service.welcome()]
-    return Installation(settings, kernel, services, url, tuple(welcome))
+    return Installation(settings, kernel, services, url, await _welcome(services))
+
+
+async def _welcome(services: Iterable[Service]) -> tuple[str, ...]:
+    told = [(service.speaks_for_all, await service.welcome()) for service in services if service.welcome]
+    alone = any(speaks_for_all for speaks_for_all, _ in told)
+    return tuple(line for speaks_for_all, lines in told if speaks_for_all or not alone for line in lines)
 
 
 def _require(settings: Settings) -> None:

@@ -31,7 +31,7 @@ class Service:
 
     `tasks` run beside it from when the server answers; they may end, and an exception of theirs ends the process.
     `revoked` tells of a person whose session ended before their token. `welcome` gives what to tell at the terminal,
-    one line each, once everything is ready.
+    one line each, once everything is ready; `speaks_for_all`: in place of what the others would tell.
     """
 
     name: str
@@ -42,6 +42,7 @@ class Service:
     http: Starlette | None = None
     revoked: Callable[[Caller], bool] | None = None
     welcome: Callable[[], Awaitable[tuple[str, ...]]] | None = None
+    speaks_for_all: bool = False
 
 
 @dataclass(eq=False)

@@ -4,7 +4,7 @@ from regard_client.errors import RegardError
 from services.common.kernel import Kernel, Service
 from services.common.settings import Settings
 from services.common.telemetry import logger
-from services.demo.seeding import seed
+from services.demo.seeding import FILE, seed
 
 ON_REQUEST = True
 
@@ -24,4 +24,11 @@ def build(settings: Settings, kernel: Kernel) -> Service:
     def tell(sentence: str) -> None:
         _log.info(sentence)
 
-    return Service(name="demo", tasks=(fill,))
+    async def welcome() -> tuple[str, ...]:
+        file = settings.data / FILE
+        return (
+            f"The demonstration company moves in: look through anyone's eyes on the page; their password is in {file}",
+            f"La société de démonstration s’installe : voyez la page par les yeux de chacun ; mot de passe dans {file}",
+        )
+
+    return Service(name="demo", tasks=(fill,), welcome=welcome, speaks_for_all=True)

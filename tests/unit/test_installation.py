@@ -65,6 +65,21 @@ async def test_everything_in_one_process(settings: Settings) -> None:
         await _serving(installation)
 
 
+async def test_one_service_may_speak_for_all(settings: Settings) -> None:
+    async def code() -> tuple[str, ...]:
+        return ("Claim it",)
+
+    async def company() -> tuple[str, ...]:
+        return ("Look around",)
+
+    def demo(_settings: Settings, _kernel: Kernel) -> Service:
+        return Service("demo", welcome=company, speaks_for_all=True)
+
+    plan = Plan({**_builds(welcome=code), "demo": demo}, embedded=True)
+    async with open_installation(settings, plan, _say) as installation:
+        assert installation.welcome == ("Look around",)
+
+
 async def test_the_same_data_is_opened_again(settings: Settings) -> None:
     for _ in range(2):
         async with open_installation(settings, Plan(_builds(), embedded=True), _say) as installation:

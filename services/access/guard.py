@@ -151,6 +151,7 @@ class Guard:
 
     async def sight(self, caller: Caller, group_id: str, action: Action) -> Sight:
         """That the caller may do this in the group, as of a moment after this call. Raises Refused (ACC-…)."""
+        await self._know_who_left()
         if self.revoked(caller):
             raise SESSION_ENDED()
         policy = await self._policy(group_id, action)
@@ -258,6 +259,16 @@ class Guard:
     async def settle(self) -> None:
         """Waits until every record under way is written or given up."""
         await self._recorder.settle()
+
+    async def _know_who_left(self) -> None:
+        # After a start, nobody is let in before the people's streams were read once.
+        if not self._running or self._revocations.caught_up.is_set():
+            return
+        try:
+            async with asyncio.timeout(CHECK_LIMIT_S):
+                await self._revocations.caught_up.wait()
+        except TimeoutError:
+            raise refusals.CANNOT_CHECK() from None
 
     async def _fresh(self, sight: Sight) -> Sight:
         if sight.issuer is not self:

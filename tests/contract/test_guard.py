@@ -747,3 +747,13 @@ async def test_a_token_outlived_by_its_session_person_or_role_is_known(site: Sit
         await eventually(lambda: not guard.revoked(Caller(back)))
         group_id = await site.group(gone)
         await refused(guard.sight(Caller(gone), group_id, Action.READ), "RPC-06")
+
+
+async def test_after_a_start_nobody_is_let_in_before_it_is_known_who_left(site: Site) -> None:
+    gone = person()
+    await site.write(f"user-{gone}", identity.PersonDeactivated(person_id=gone))
+    group_id = await site.group(gone)
+    async with site.watching() as guard:
+        await asyncio.sleep(0)  # the guard has begun to run, and has read nothing
+        assert not guard.revoked(Caller(gone))
+        await refused(guard.sight(Caller(gone), group_id, Action.READ), "RPC-06")

@@ -11,8 +11,18 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from services.common.errors import Kind, Refused, refusal
 from services.common.sealing import KEY_BYTES, NONCE_BYTES, lengthed
 from services.common.settings import Settings
+
+_WRONG_MASTER_KEY = refusal(
+    "KEY-01",
+    Kind.FAILED_PRECONDITION,
+    en="The master key is not the one that this installation’s keys were wrapped with.",
+    fr="La clé maîtresse n’est pas celle qui a enveloppé les clés de cette installation.",
+    remedy_en="Give back the installation’s own, in REGARD_MASTER_KEY_FILE or the data folder.",
+    remedy_fr="Remettez celle de l’installation, dans REGARD_MASTER_KEY_FILE ou le dossier de données.",
+)
 
 _FORMAT = b"\x01"
 _FILE_NAME = "master.key"
@@ -22,8 +32,11 @@ class BadMasterKey(Exception):
     """The master key that the settings name is not 32 bytes in base64; the message says where, in both languages."""
 
 
-class WrongMasterKey(Exception):
-    """A key was not wrapped by this master key for this subject."""
+class WrongMasterKey(Refused):
+    """A key was not wrapped by this master key for this subject (KEY-01)."""
+
+    def __init__(self) -> None:
+        super().__init__(_WRONG_MASTER_KEY)
 
 
 class MasterKey:

@@ -39,6 +39,10 @@ def build(settings: Settings, kernel: Kernel) -> Service:
     revocations = Revocations(kernel.store, kernel.codec, noticed=lambda: None)
     directory = Directory(kernel.database("identity"), keys)
 
+    async def keys_open() -> None:
+        """Tells of a wrong master key at the start, and not to those who sign in. Raises Refused (KEY-01)."""
+        await signing_keys.current()
+
     async def welcome() -> tuple[str, ...]:
         if await registry.administrators():
             return ()
@@ -55,7 +59,7 @@ def build(settings: Settings, kernel: Kernel) -> Service:
             (add_PeopleServiceServicer_to_server, PeopleApi(directory, registry, accounts, authentication)),
         ),
         projections=(people(),),
-        tasks=(revocations.run,),
+        tasks=(keys_open, revocations.run),
         revoked=revocations.revoked,
         http=application(signing_keys),
         welcome=welcome,

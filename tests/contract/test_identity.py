@@ -23,6 +23,7 @@ from regard.identity.v1 import events_pb2, identity_pb2
 from regard.identity.v1.identity_pb2_grpc import AuthServiceStub, PeopleServiceStub
 
 from services.common.decider import CommandContext, append_unconditionally
+from services.common.masterkey import WrongMasterKey
 from services.common.settings import load_settings
 from services.identity import address, person
 from services.identity.installation import installation_code
@@ -30,7 +31,7 @@ from services.identity.keys import AddressHashes
 from services.identity.service import build
 from services.identity.vault import Vault
 from services.identity.words import folded
-from services.installation import Installation, Plan, open_installation
+from services.installation import Installation, PartDied, Plan, open_installation
 from tests.contract.streaming import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -534,6 +535,16 @@ async def test_of_simultaneous_claims_one_wins_and_a_restart_keeps_it(tmp_path: 
             assert me.person == before.person
         again.admin_token = tokens.access_token
         assert list((await again.search("number")).people) == [before.person]
+
+
+async def test_another_master_key_is_told_at_the_start(tmp_path: Path) -> None:
+    async with running(tmp_path) as site:
+        await site.claim()
+    (tmp_path / "keys" / "master.key").unlink()
+    with pytest.raises(PartDied) as died:
+        async with running(tmp_path):
+            await asyncio.Event().wait()
+    assert isinstance(died.value.__cause__, WrongMasterKey)
 
 
 async def test_nobody_can_be_read_at_rest(tmp_path: Path) -> None:

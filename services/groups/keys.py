@@ -24,7 +24,7 @@ LABEL = "label"
 
 METADATA = sa.MetaData()
 
-# A row for each group that ever had a key. Making and destroying keys both lock it, so that neither overtakes the other.
+# A row for each group that ever had a key: making and destroying keys both lock it, so that neither overtakes the other
 KEYED_GROUPS = sa.Table(
     "keyed_groups",
     METADATA,
@@ -105,7 +105,7 @@ class ContentKeys:
         wrapped = self._master_key.wrap(key.subject, key.key_id, key.secret)
         return {"group_id": group_id, "author": author, "key_id": key.key_id, "wrapped": wrapped}
 
-    def _unwrapped(self, rows: Iterable[sa.Row[tuple[str, str, str, bytes]]]) -> dict[str, dict[str, DataKey]]:
+    def _unwrapped(self, rows: Iterable[sa.Row[str, str, str, bytes]]) -> dict[str, dict[str, DataKey]]:
         found: defaultdict[str, dict[str, DataKey]] = defaultdict(dict)
         for group_id, author, key_id, wrapped in rows:
             subject = f"{group_id}/{author}"

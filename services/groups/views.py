@@ -1,4 +1,4 @@
-"""What queries read: groups, who belongs, what waits for an answer, the history of rules, and who is active.
+"""What queries read: groups, who belongs, what waits for an answer, and who is active.
 
 All rows of a group follow its one stream, so they need no care for order; people follow identity's, and meet groups
 in queries only. Names stay sealed. Times are microseconds since 1970, UTC.
@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from regard.groups.v1 import events_pb2 as groups
-from regard.groups.v1.groups_pb2 import RulesVersion
 from regard.groups.v1.rules_pb2 import GROUP_KIND_WORKING, MEMBER_ROLE_MEMBER, MEMBER_ROLE_MODERATOR, GroupKind, Rules
 from regard.identity.v1 import events_pb2 as identity
 from sqlalchemy.dialects.postgresql import insert
@@ -64,28 +63,15 @@ REQUESTS = sa.Table(
     sa.Column("person_id", sa.String(36), primary_key=True),
     sa.Column("requested_at_us", sa.BigInteger, nullable=False),
 )
-RULES = sa.Table(
-    "group_rules_v1",
+# Rules that were proposed and are neither adopted nor rejected.
+PROPOSALS = sa.Table(
+    "group_proposals_v1",
     METADATA,
     sa.Column("group_id", sa.String(36), primary_key=True),
     sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("rules", sa.LargeBinary, nullable=False),
     sa.Column("findable", sa.Boolean, nullable=False),
-    sa.Column("proposed_by", sa.String(36), nullable=False),
-    sa.Column("proposed_at_us", sa.BigInteger, nullable=False),
-    sa.Column("needed", sa.Integer, nullable=False),
-    sa.Column("state", sa.Integer, nullable=False),
-    sa.Column("settled_at_us", sa.BigInteger),
-    sa.Column("closes_at_us", sa.BigInteger),  # null unless the vote is open
-    sa.Index("group_rules_v1_open", "closes_at_us"),
-)
-VOTES = sa.Table(
-    "group_votes_v1",
-    METADATA,
-    sa.Column("group_id", sa.String(36), primary_key=True),
-    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("person_id", sa.String(36), primary_key=True),
-    sa.Column("agrees", sa.Boolean, nullable=False),
+    sa.Column("closes_at_us", sa.BigInteger, index=True),
 )
 # Deleted, and not yet said to be without keys.
 DOOMED = sa.Table("groups_doomed_v1", METADATA, sa.Column("group_id", sa.String(36), primary_key=True))
@@ -93,10 +79,10 @@ PEOPLE = sa.Table(
     "group_people_v1",
     METADATA,
     sa.Column("person_id", sa.String(36), primary_key=True),
-    sa.Column("active", sa.Boolean, nullable=False),
+    sa.Column("active", sa.Boolean, nullable=False, index=True),
 )
 
-_OF_GROUPS = (GROUPS, MEMBERS, INVITATIONS, REQUESTS, RULES, VOTES)
+_OF_GROUPS = (GROUPS, MEMBERS, INVITATIONS, REQUESTS, PROPOSALS)
 _SOMEONE = "someone"
 _ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -113,7 +99,7 @@ def reduce(event: Event) -> Statements:
     """The statements that bring the tables from before `event` to after it; () for events of no interest."""
     match event.message:
         case groups.GroupCreated() as created:
-            return _created(created, event)
+            return (_created(created, event),)
         case groups.GroupRenamed() as renamed:
             labels = {"name": _bytes(renamed.name), "purpose": _bytes(renamed.purpose), "labels_event": event.type}
             return (_update(GROUPS, renamed.group_id).values(labels),)
@@ -161,24 +147,24 @@ def _membership(event: Event) -> Statements:
 def _rules(event: Event) -> Statements:
     match event.message:
         case groups.RulesProposed() as proposed:
-            return (sa.insert(RULES).values(_proposed(proposed, event)),)
-        case groups.RulesVoted() as voted:
-            vote = insert(VOTES).values(
-                group_id=voted.group_id, version=voted.version, person_id=voted.person_id, agrees=voted.agrees
-            )
-            keys = ["group_id", "version", "person_id"]
-            return (vote.on_conflict_do_update(index_elements=keys, set_={"agrees": vote.excluded.agrees}),)
+            row = {
+                "group_id": proposed.group_id,
+                "version": proposed.version,
+                "rules": _bytes(proposed.rules),
+                "findable": _is_findable(GROUP_KIND_WORKING, proposed.rules),
+                "closes_at_us": proposed.closes_at.ToMicroseconds() if proposed.HasField("closes_at") else None,
+            }
+            return (sa.insert(PROPOSALS).values(row),)
         case groups.RulesAdopted() as adopted:
-            of_version = (RULES.c.group_id == adopted.group_id) & (RULES.c.version == adopted.version)
+            this = _is_proposal(adopted.group_id, adopted.version)
             in_force = {
-                "rules": sa.select(RULES.c.rules).where(of_version).scalar_subquery(),
-                "findable": sa.select(RULES.c.findable).where(of_version).scalar_subquery(),
+                "rules": sa.select(PROPOSALS.c.rules).where(this).scalar_subquery(),
+                "findable": sa.select(PROPOSALS.c.findable).where(this).scalar_subquery(),
                 "rules_version": adopted.version,
             }
-            settled = _settled(adopted.group_id, adopted.version, RulesVersion.STATE_ADOPTED, event)
-            return settled, _update(GROUPS, adopted.group_id).values(in_force)
+            return _update(GROUPS, adopted.group_id).values(in_force), sa.delete(PROPOSALS).where(this)
         case groups.RulesRejected() as rejected:
-            return (_settled(rejected.group_id, rejected.version, RulesVersion.STATE_REJECTED, event),)
+            return (sa.delete(PROPOSALS).where(_is_proposal(rejected.group_id, rejected.version)),)
         case _:
             return ()
 
@@ -190,9 +176,8 @@ def microseconds(at: datetime) -> int:
     return int(moment.ToMicroseconds())
 
 
-def _created(created: groups.GroupCreated, event: Event) -> Statements:
-    at_us, findable = microseconds(event.recorded_at), _is_findable(created.kind, created.rules)
-    group = {
+def _created(created: groups.GroupCreated, event: Event) -> sa.Executable:
+    row = {
         "group_id": created.group_id,
         "kind": int(created.kind),
         "name": _bytes(created.name),
@@ -200,44 +185,16 @@ def _created(created: groups.GroupCreated, event: Event) -> Statements:
         "labels_event": event.type,
         "rules": _bytes(created.rules),
         "rules_version": 1,
-        "findable": findable,
+        "findable": _is_findable(created.kind, created.rules),
         "archived": False,
         "member_count": 0,
-        "created_at_us": at_us,
+        "created_at_us": microseconds(event.recorded_at),
     }
-    first = {
-        "group_id": created.group_id,
-        "version": 1,
-        "rules": _bytes(created.rules),
-        "findable": findable,
-        "proposed_by": created.created_by,
-        "proposed_at_us": at_us,
-        "needed": 0,
-        "state": int(RulesVersion.STATE_ADOPTED),
-        "settled_at_us": at_us,
-        "closes_at_us": None,
-    }
-    return sa.insert(GROUPS).values(group), sa.insert(RULES).values(first)
+    return sa.insert(GROUPS).values(row)
 
 
-def _proposed(proposed: groups.RulesProposed, event: Event) -> dict[str, object]:
-    return {
-        "group_id": proposed.group_id,
-        "version": proposed.version,
-        "rules": _bytes(proposed.rules),
-        "findable": _is_findable(GROUP_KIND_WORKING, proposed.rules),
-        "proposed_by": proposed.proposed_by,
-        "proposed_at_us": microseconds(event.recorded_at),
-        "needed": proposed.needed,
-        "state": int(RulesVersion.STATE_PROPOSED),
-        "settled_at_us": None,
-        "closes_at_us": proposed.closes_at.ToMicroseconds() if proposed.HasField("closes_at") else None,
-    }
-
-
-def _settled(group_id: str, version: int, state: RulesVersion.State, event: Event) -> sa.Executable:
-    changes = {"state": int(state), "settled_at_us": microseconds(event.recorded_at), "closes_at_us": None}
-    return _update(RULES, group_id).where(RULES.c.version == version).values(changes)
+def _is_proposal(group_id: str, version: int) -> sa.ColumnElement[bool]:
+    return sa.and_(PROPOSALS.c.group_id == group_id, PROPOSALS.c.version == version)
 
 
 def _is_findable(kind: GroupKind, rules: Rules) -> bool:
@@ -266,17 +223,12 @@ def _added(added: groups.MemberAdded) -> Statements:
 
 
 def _gone(group_id: str, person_id: str) -> Statements:
-    # Their vote on what is still open goes with them; what is settled stays as it was counted.
     present = sa.exists().where(MEMBERS.c.group_id == group_id, MEMBERS.c.person_id == person_id)
-    is_open = sa.exists().where(
-        RULES.c.group_id == group_id, RULES.c.version == VOTES.c.version, RULES.c.closes_at_us.is_not(None)
-    )
     return (
         _update(GROUPS, group_id).where(present).values(member_count=GROUPS.c.member_count - 1),
         _delete(MEMBERS, group_id, person_id),
         _delete(INVITATIONS, group_id, person_id),
         _delete(REQUESTS, group_id, person_id),
-        _delete(VOTES, group_id, person_id).where(is_open),
     )
 
 

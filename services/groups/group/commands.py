@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from regard.common.v1.common_pb2 import Sealed
-from regard.groups.v1.rules_pb2 import Rules
+from regard.groups.v1.rules_pb2 import MemberRole, Rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,7 @@ class Import:
     name: Sealed
     purpose: Sealed
     rules: Rules
-    moderators: tuple[str, ...]
-    members: tuple[str, ...]
+    people: tuple[tuple[str, MemberRole], ...]
     by: str
 
 

@@ -66,18 +66,15 @@ def import_group(command: Import, group: Group) -> tuple[Message, ...]:
     """The group or what is missing of it. Raises Refused: GRP-03, GRP-16, GRP-19, GRP-20."""
     if group.policy.deleted:
         raise DELETED_FOR_GOOD()
-    roles = dict.fromkeys(command.members, MEMBER_ROLE_MEMBER) | dict.fromkeys(
-        command.moderators, MEMBER_ROLE_MODERATOR
-    )
-    missing = [person for person in roles if person not in group.policy.members and person not in group.former]
+    missing = [one for one in command.people if one[0] not in group.policy.members and one[0] not in group.former]
     added = tuple(
-        MemberAdded(group_id=command.group_id, person_id=person, role=roles[person], added_by=command.by)
-        for person in missing
+        MemberAdded(group_id=command.group_id, person_id=person, role=role, added_by=command.by)
+        for person, role in missing
     )
     if not group.labels:
         demand_consent_in_range(command.rules)
         return _created(command), *added
-    if command.by in missing:
+    if command.by in dict(missing):
         raise NOT_INTO_THIS_ONE()
     if missing:
         demand_unarchived(group)

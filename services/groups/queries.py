@@ -1,0 +1,164 @@
+"""SQL reads of the view."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+import sqlalchemy as sa
+from regard.common.v1.common_pb2 import Sealed
+from regard.groups.v1.rules_pb2 import (
+    GROUP_KIND_WORKING,
+    MEMBER_ROLE_UNSPECIFIED,
+    GroupKind,
+    MemberRole,
+    Rules,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.groups.group import SealedLabels
+from services.groups.views import DOOMED, GROUPS, INVITATIONS, MEMBERS, PEOPLE, PROPOSALS, REQUESTS
+
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRow:
+    """A group as the view has it. `role`: of whoever asks; unspecified if they do not belong."""
+
+    group_id: str
+    kind: GroupKind
+    labels: SealedLabels
+    rules: Rules
+    rules_version: int
+    archived: bool
+    member_count: int
+    created_at_us: int
+    role: MemberRole = MEMBER_ROLE_UNSPECIFIED
+
+
+@dataclass(frozen=True, slots=True)
+class InvitationRow:
+    """An invitation that waits, with the labels of its group."""
+
+    labels: SealedLabels
+    person_id: str
+    invited_by: str
+    invited_at_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What is to be done about groups, and when something falls due next."""
+
+    guests: tuple[tuple[str, str], ...]
+    departed: tuple[tuple[str, str], ...]
+    votes: tuple[str, ...]
+    doomed: tuple[str, ...]
+    next_at_us: int | None
+
+
+async def group(connection: AsyncConnection, group_id: str) -> GroupRow | None:
+    """One group."""
+    row = (await connection.execute(sa.select(GROUPS).where(GROUPS.c.group_id == group_id))).one_or_none()
+    return _group(row) if row else None
+
+
+async def groups_of(connection: AsyncConnection, person_id: str, now_us: int) -> list[GroupRow]:
+    """The groups that someone belongs to at that time."""
+    chosen = (
+        sa.select(GROUPS, MEMBERS.c.role)
+        .join(MEMBERS, MEMBERS.c.group_id == GROUPS.c.group_id)
+        .where(MEMBERS.c.person_id == person_id, _lasts(now_us))
+    )
+    return [replace(_group(row), role=row.role) for row in await connection.execute(chosen)]
+
+
+async def groups_to_join(connection: AsyncConnection, person_id: str, now_us: int) -> list[GroupRow]:
+    """The groups that everyone finds and someone does not belong to; not those that are closed."""
+    belongs = sa.exists().where(
+        MEMBERS.c.group_id == GROUPS.c.group_id, MEMBERS.c.person_id == person_id, _lasts(now_us)
+    )
+    chosen = sa.select(GROUPS).where(GROUPS.c.findable, ~GROUPS.c.archived, ~belongs)
+    return [_group(row) for row in await connection.execute(chosen)]
+
+
+async def invitations_of(connection: AsyncConnection, person_id: str) -> list[InvitationRow]:
+    """What someone is invited to, newest first."""
+    chosen = (
+        sa.select(INVITATIONS, GROUPS.c.name, GROUPS.c.purpose, GROUPS.c.labels_event)
+        .join(GROUPS, GROUPS.c.group_id == INVITATIONS.c.group_id)
+        .where(INVITATIONS.c.person_id == person_id)
+        .order_by(INVITATIONS.c.invited_at_us.desc(), INVITATIONS.c.group_id)
+    )
+    return [
+        InvitationRow(_labels(row), row.person_id, row.invited_by, row.invited_at_us)
+        for row in await connection.execute(chosen)
+    ]
+
+
+async def requests_of(connection: AsyncConnection, group_id: str) -> list[tuple[str, int]]:
+    """Who asks to join a group, and since when, oldest first."""
+    chosen = (
+        sa.select(REQUESTS.c.person_id, REQUESTS.c.requested_at_us)
+        .where(REQUESTS.c.group_id == group_id)
+        .order_by(REQUESTS.c.requested_at_us, REQUESTS.c.person_id)
+    )
+    return [(row.person_id, row.requested_at_us) for row in await connection.execute(chosen)]
+
+
+async def active_people(connection: AsyncConnection, person_ids: Collection[str]) -> set[str]:
+    """Those of them whose account is active."""
+    wanted, found = list(person_ids), set[str]()
+    for start in range(0, len(wanted), _AT_ONCE):
+        some = wanted[start : start + _AT_ONCE]
+        chosen = sa.select(PEOPLE.c.person_id).where(PEOPLE.c.person_id.in_(some), PEOPLE.c.active)
+        found.update(await connection.scalars(chosen))
+    return found
+
+
+async def due(connection: AsyncConnection, now_us: int) -> Due:
+    """What is to be done at that time: guests and votes whose end has come, people who left, keys to destroy."""
+    guests = sa.select(MEMBERS.c.group_id, MEMBERS.c.person_id).where(MEMBERS.c.until_us <= now_us)
+    votes = sa.select(PROPOSALS.c.group_id).where(PROPOSALS.c.closes_at_us <= now_us)
+    departed = (
+        sa.select(MEMBERS.c.group_id, MEMBERS.c.person_id)
+        .join(PEOPLE, PEOPLE.c.person_id == MEMBERS.c.person_id)
+        .join(GROUPS, GROUPS.c.group_id == MEMBERS.c.group_id)
+        .where(~PEOPLE.c.active, GROUPS.c.kind == int(GROUP_KIND_WORKING))
+    )
+    ends = sa.union_all(
+        sa.select(sa.func.min(MEMBERS.c.until_us).label("at_us")).where(MEMBERS.c.until_us > now_us),
+        sa.select(sa.func.min(PROPOSALS.c.closes_at_us)).where(PROPOSALS.c.closes_at_us > now_us),
+    ).subquery()
+    return Due(
+        guests=tuple((row.group_id, row.person_id) for row in await connection.execute(guests)),
+        departed=tuple((row.group_id, row.person_id) for row in await connection.execute(departed)),
+        votes=tuple(await connection.scalars(votes)),
+        doomed=tuple(await connection.scalars(sa.select(DOOMED.c.group_id))),
+        next_at_us=await connection.scalar(sa.select(sa.func.min(ends.c.at_us))),
+    )
+
+
+def _lasts(now_us: int) -> sa.ColumnElement[bool]:
+    return sa.or_(MEMBERS.c.until_us.is_(None), MEMBERS.c.until_us > now_us)
+
+
+def _group(row: sa.Row[*tuple[object, ...]]) -> GroupRow:
+    return GroupRow(
+        group_id=row.group_id,
+        kind=row.kind,
+        labels=_labels(row),
+        rules=Rules.FromString(row.rules),
+        rules_version=row.rules_version,
+        archived=row.archived,
+        member_count=row.member_count,
+        created_at_us=row.created_at_us,
+    )
+
+
+def _labels(row: sa.Row[*tuple[object, ...]]) -> SealedLabels:
+    return SealedLabels(
+        group_id=row.group_id,
+        event_type=row.labels_event,
+        name=Sealed.FromString(row.name),
+        purpose=Sealed.FromString(row.purpose),
+    )

@@ -1,0 +1,42 @@
+"""Puts groups together, the same for production and tests."""
+
+from regard.groups.v1.groups_pb2_grpc import (
+    add_GroupInternalServiceServicer_to_server,
+    add_GroupServiceServicer_to_server,
+)
+
+from services.access import Guard
+from services.common.kernel import Kernel, Service
+from services.common.settings import Settings
+from services.groups.api import GroupApi, GroupInternalApi
+from services.groups.catalogue import Catalogue
+from services.groups.changes import Changes
+from services.groups.founding import Founding
+from services.groups.keys import ContentKeys
+from services.groups.labels import LabelSealing
+from services.groups.people import People
+from services.groups.reactions import Upkeep
+from services.groups.registry import Registry
+from services.groups.views import view
+
+
+def build(settings: Settings, kernel: Kernel) -> Service:
+    """The service, not yet running. Raises BadMasterKey, OSError."""
+    clock, database, projection, guard = kernel.clock, kernel.database("groups"), view(), Guard.of(kernel)
+    keys = ContentKeys(kernel.vault("groups"), kernel.master_key, clock)
+    registry, labels = Registry(kernel.store, kernel.codec), LabelSealing(keys)
+    people = People(database, kernel.store, kernel.codec)
+    catalogue = Catalogue(database, registry, labels, guard, clock)
+    founding = Founding(registry, labels, people)
+    changes = Changes(registry, labels, keys, people, clock)
+    upkeep = Upkeep(projection, database, registry, keys, people, clock)
+    return Service(
+        name="groups",
+        servicers=(
+            (add_GroupServiceServicer_to_server, GroupApi(catalogue, founding, changes, registry, clock)),
+            (add_GroupInternalServiceServicer_to_server, GroupInternalApi(keys, founding)),
+        ),
+        projections=(projection,),
+        tasks=(upkeep.run, guard.run),
+        revoked=guard.revoked,
+    )

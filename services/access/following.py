@@ -33,11 +33,11 @@ async def follow(
             head = await store.head(prefixes)
             position = after = head if after is None else after
             connected(head)
+            pause_s = _FIRST_PAUSE_S
             async with aclosing(store.subscribe(after=position, prefixes=prefixes)) as events:
                 async for recorded in events:
                     await handle(recorded)
                     after = recorded.position
-                    pause_s = _FIRST_PAUSE_S
         except Refused:
             lost()
         await asyncio.sleep(pause_s)

@@ -98,9 +98,15 @@ class Keyring:
             if keys := [key for key in found if key.author == author]:
                 rings[author] = _ring(group_id, keys, until_s)
                 self._rings[group_id, author] = rings[author]
-        while len(self._rings) > _REMEMBERED:
-            self._rings.popitem(last=False)
+                self._rings.move_to_end((group_id, author))
+        self._forget()
         return rings
+
+    def _forget(self) -> None:
+        """Lets go of what is too old, and of the oldest where there is too much."""
+        now_s = self._monotonic()
+        while self._rings and (len(self._rings) > _REMEMBERED or next(iter(self._rings.values())).until_s <= now_s):
+            self._rings.popitem(last=False)
 
 
 def _ring(group_id: str, keys: Sequence[ContentKey], until_s: float) -> _Ring:

@@ -13,7 +13,7 @@ from services.access.group import GroupPolicy
 from services.access.rules import Action
 
 DEFAULT_MINUTES = 60
-_REMEMBERED_OBJECTS = 1_000_000
+_REMEMBERED_OBJECTS = 200_000
 
 REPEATABLE = frozenset({Action.READ, Action.PREVIEW, Action.READ_LEDGER, Action.IMPORT})
 """The actions that may be one access when repeated; a search, an export, a download is an act each time."""

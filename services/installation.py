@@ -220,6 +220,10 @@ async def _start(
         http = await _serve_http(doors, tasks, settings, services, plan)
         server = await _serve_rpc(doors, kernel, services, plan)
         say(f"services: {', '.join(plan.services)}", f"services : {', '.join(plan.services)}")
+        # Tasks may read the tables before there is anything in them.
+        for service in services:
+            for projection in service.projections:
+                await kernel.database(service.name).create(projection.metadata)
         # Before the views are up to date: a reaction that has events to handle may call what a task keeps going.
         for service in services:
             for task in service.tasks:

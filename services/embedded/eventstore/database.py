@@ -87,9 +87,7 @@ def read_head(connection: sqlite3.Connection, stream: str) -> Head:
 
 
 def _connect(file: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(file, timeout=10, isolation_level=None, check_same_thread=False, cached_statements=512)
-    connection.execute("PRAGMA mmap_size = 268435456")
-    return connection
+    return sqlite3.connect(file, timeout=10, isolation_level=None, check_same_thread=False, cached_statements=512)
 
 
 def _is_empty(connection: sqlite3.Connection) -> bool:

@@ -58,14 +58,15 @@ _DID: Mapping[Action, Words] = {
 }
 _DID_SOMETHING: Words = ("accessed {what}", "a accédé à {what}")
 
+_GROUP: Words = ("this group", "ce groupe")
 _THINGS: Mapping[str, tuple[Words, Words]] = {
     "post": (("a post", "une publication"), ("{n} posts", "{n} publications")),
     "comment": (("a comment", "un commentaire"), ("{n} comments", "{n} commentaires")),
     "message": (("a message", "un message"), ("{n} messages", "{n} messages")),
+    "group": (_GROUP, _GROUP),
     "room": (("a room", "un salon"), ("{n} rooms", "{n} salons")),
 }
 _THING: tuple[Words, Words] = (("an item", "un élément"), ("{n} items", "{n} éléments"))
-_NOTHING: Words = ("this group", "ce groupe")
 
 _PURPOSES: Mapping[Purpose, Words] = {
     common.PURPOSE_INTERNAL_AUDIT: ("internal audit", "audit interne"),
@@ -101,7 +102,7 @@ def _words(entry: LedgerEntry, language: int) -> str:
 
 def _what(objects: Iterable[Objects], language: int) -> str:
     parts = [_part(one, language) for one in objects]
-    return ", ".join(parts) or _NOTHING[language]
+    return ", ".join(parts) or _GROUP[language]
 
 
 def _part(objects: Objects, language: int) -> str:

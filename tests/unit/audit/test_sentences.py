@@ -45,6 +45,18 @@ from services.audit.sentences import sentence
             "12 membres ont lu ce groupe · 34 fois",
         ),
         (
+            LedgerEntry(
+                reader_id="awa",
+                reader_kind=audit.READER_KIND_MODERATOR,
+                action=audit.ACTION_LIVE,
+                objects=[Objects(type="group", ids=["g"])],
+                count=1,
+                readers=1,
+            ),
+            "{reader}, moderator, followed this group live",
+            "{reader}, modération, a suivi ce groupe en direct",
+        ),
+        (
             LedgerEntry(reader_kind=audit.READER_KIND_GUEST, action=audit.ACTION_LIVE, count=1, readers=1),
             "1 guest followed this group live",
             "1 invité·e a suivi ce groupe en direct",

@@ -63,11 +63,10 @@ ADMINISTRATOR = Colleague(
 )  # fmt: skip
 
 CAST = (
-    ADMINISTRATOR,
     Colleague(
-        "awa", "Awa Diallo", "Auditrice interne", "Lyon", "cadre", ROLE_AUDITOR,
-        "Audite : ses recherches se voient dans chaque groupe",
-        "Audits: her searches show in every group",
+        "leo", "Léo Garnier", "Régleur", "Saint-Étienne", "ouvrier",
+        about_fr="Membre de « Ligne 2 » : lit, écrit, voit qui regarde",
+        about_en="Member of “Ligne 2”: reads, writes, sees who looks",
     ),
     Colleague(
         "camille", "Camille Roussel", "Technicienne de maintenance", "Saint-Étienne", "ouvrier",
@@ -75,15 +74,15 @@ CAST = (
         about_en="Moderates the confidential group “Ligne 2”",
     ),
     Colleague(
-        "leo", "Léo Garnier", "Régleur", "Saint-Étienne", "ouvrier",
-        about_fr="Membre de « Ligne 2 » : lit, écrit, voit qui regarde",
-        about_en="Member of “Ligne 2”: reads, writes, sees who looks",
-    ),
-    Colleague(
         "mathilde", "Mathilde Kervella", "Représentante du personnel", "Saint-Étienne", "technicien",
         ROLE_STAFF_REPRESENTATIVE,
         "Élue : ses groupes sont confidentiels, et vérifiables",
         "Elected by the staff: her groups are confidential, and can be checked",
+    ),
+    Colleague(
+        "awa", "Awa Diallo", "Auditrice interne", "Lyon", "cadre", ROLE_AUDITOR,
+        "Audite : ses recherches se voient dans chaque groupe",
+        "Audits: her searches show in every group",
     ),
     Colleague(
         "karim", "Karim Haddad", "Responsable sûreté", "Lyon", "cadre", ROLE_SECURITY_OFFICER,
@@ -100,6 +99,7 @@ CAST = (
         "Mène le programme d’adoption",
         "Runs the adoption programme",
     ),
+    ADMINISTRATOR,
 )  # fmt: skip
 
 _FIRST = (

@@ -47,7 +47,7 @@ SECURITY_HEADERS = {
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
+    "referrer-policy": "same-origin",  # not no-referrer: forms would come with no origin to check
     "cross-origin-opener-policy": "same-origin",
     "cache-control": "no-store",
 }
@@ -345,7 +345,7 @@ def _panel_line(line: CanSee, names: Mapping[str, str], w: Mapping[str, str], la
         "recorded": line.recorded,
     }
     return {
-        "who": names.get(line.person_id, "?") if line.person_id else line.capacity,
+        "who": names.get(line.person_id, "?") if line.person_id else w.get(f"capacity_{line.capacity}", line.capacity),
         "rights": " · ".join(w[name] for name, has in rights.items() if has),
         "why": getattr(line.why, language),
     }

@@ -71,7 +71,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "manages": ("gère", "manages"),
     "reads_ledger": ("lit le registre", "reads the ledger"),
     "recorded": ("accès inscrits", "accesses recorded"),
-    "anyone": ("Toute personne de l’entreprise", "Anyone of the company"),
+    "capacity_auditor": ("Toute personne de l’audit", "Anyone of the audit"),
+    "capacity_administrator": ("Qui administre la plateforme", "Whoever administers the platform"),
+    "capacity_colleague": ("Toute personne de l’entreprise", "Anyone of the company"),
+    "capacity_operator": ("Qui exploite les serveurs", "Whoever operates the servers"),
     "say": ("Dire quelque chose", "Say something"),
     "send": ("Envoyer", "Send"),
     "readers": ("{count} personnes pourront lire ceci", "{count} people will be able to read this"),
@@ -101,7 +104,6 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "other_language": ("English", "Français"),
     "skip": ("Aller au contenu", "Skip to content"),
-    "member": ("Membre", "Member"),
 }
 
 

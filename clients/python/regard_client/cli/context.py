@@ -167,7 +167,8 @@ def show(messages: Sequence[Message], columns: dict[str, Callable[[Any], str]], 
     else:
         table = Table(box=None, pad_edge=False)
         for name in columns:
-            table.add_column(name, overflow="fold")
+            # Ids are for copying, and the rest is for reading.
+            table.add_column(name, overflow="fold", no_wrap=name in {"id", "when"})
         for message in messages:
             table.add_row(*(cell(message).replace("[", r"\[") for cell in columns.values()))
         out.print(table)

@@ -69,7 +69,7 @@ class Upkeep:
             async with self._database.read() as connection:
                 due = await queries.due(connection, microseconds(now))
         except Refused as refused:
-            _log.warning("what is due cannot be seen", reason=refused.refusal.id)
+            _log.warning("what is due cannot be seen", error_id=refused.refusal.id)
             return _RETRY_S
         done = [await self._tried(group_id, step) for group_id, step in self._steps(due)]
         if not all(done):
@@ -106,7 +106,7 @@ class Upkeep:
         try:
             await step
         except Refused as refused:
-            _log.warning("upkeep of a group was put off", group_id=group_id, reason=refused.refusal.id)
+            _log.warning("upkeep of a group was put off", group_id=group_id, error_id=refused.refusal.id)
         except Exception as error:  # of one group, which must not keep the others waiting
             _log.error("upkeep of a group failed", group_id=group_id, exc_info=error)
         else:

@@ -20,7 +20,7 @@ from weakref import WeakKeyDictionary
 
 from google.protobuf.message import Message
 from regard.audit.v1 import events_pb2 as audit
-from regard.common.v1.common_pb2 import LEVEL_OPEN, PURPOSE_MIGRATION, PURPOSE_UNSPECIFIED, Purpose, Sealed
+from regard.common.v1.common_pb2 import LEVEL_OPEN, PURPOSE_MIGRATION, PURPOSE_UNSPECIFIED, Level, Purpose, Sealed
 from regard.groups.v1.events_pb2 import GroupDeleted, KeysDestroyed
 
 from services.access import refusals, window
@@ -207,12 +207,17 @@ class Guard:
         """Enters several groups at once; all or none is granted."""
         return await asyncio.gather(*(self.enter(sight, objects) for sight, objects in entries))
 
-    async def seal(self, sight: Sight, text: str, place: Place, author: str | None = None) -> Sealed:
+    async def seal(
+        self, sight: Sight, text: str, place: Place, author: str | None = None, replaces: Level | None = None
+    ) -> Sealed:
         """The ciphertext of what the caller writes, or, with a sight of an import, of what `author` wrote elsewhere.
 
-        Raises Refused: ACC-12 when the keys are destroyed, ACC-09 when an import cannot be recorded.
+        `replaces`: the level of the text that this one takes the place of. Raises Refused: ACC-13 when that level is
+        more open than the group's, ACC-12 when the keys are destroyed, ACC-09 when an import cannot be recorded.
         """
         sight = await self._fresh(sight)
+        if replaces is not None and replaces < sight.level:
+            raise refusals.MORE_CLOSED_NOW()
         match sight.action:
             case Action.WRITE if author in (None, sight.caller.person_id):
                 writer = sight.caller.person_id

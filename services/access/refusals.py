@@ -98,3 +98,11 @@ AUTHOR_ERASED = refusal(
     remedy_en="Write in another group.",
     remedy_fr="Écrivez dans un autre groupe.",
 )
+MORE_CLOSED_NOW = refusal(
+    "ACC-13",
+    Kind.FAILED_PRECONDITION,
+    en="This was written when the group was more open, and stays as open; what is written now is not.",
+    fr="Ceci a été écrit quand le groupe était plus ouvert, et le reste ; ce qui s’écrit maintenant ne l’est pas.",
+    remedy_en="Write something new, or withdraw this.",
+    remedy_fr="Écrivez un nouveau texte, ou retirez celui-ci.",
+)

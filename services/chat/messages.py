@@ -86,7 +86,7 @@ class Messages:
         edited = events.MessageEdited(
             message_id=message_id,
             room_id=room_id,
-            body=await self._guard.seal(sight, body, Place(EDITED, talk(room_id), "body")),
+            body=await self._guard.seal(sight, body, Place(EDITED, talk(room_id), "body"), replaces=row.level),
             mentioned_ids=mentioned,
             edited_by=sight.caller.person_id,
         )

@@ -51,10 +51,13 @@ class Threads:
 
     async def edit(self, post_id: str, comment_id: str, body: str, mentioned: Sequence[str]) -> None:
         """Changes a text; `comment_id` is empty for the post's own."""
-        _, sight = await self._writing(post_id)
+        post, sight = await self._writing(post_id)
         self._refuse_strangers(sight, mentioned)
         event = events.CommentEdited if comment_id else events.PostEdited
-        sealed = await self._guard.seal(sight, body, place(event.DESCRIPTOR.full_name, post_id))
+        before = post.texts.get(comment_id)
+        sealed = await self._guard.seal(
+            sight, body, place(event.DESCRIPTOR.full_name, post_id), replaces=before.level if before else None
+        )
         await self._execute(post_id, Edit(comment_id, sight.caller.person_id, sealed, tuple(mentioned)))
 
     async def withdraw(self, post_id: str, comment_id: str) -> None:

@@ -398,6 +398,16 @@ async def test_a_guest_ends_in_time_though_the_clock_stands_still(site: Site) ->
     await refused(guard.sight(Caller(guest), group_id, Action.READ), "ACC-05")
 
 
+async def test_an_edit_does_not_put_confidential_words_under_an_open_text(site: Site) -> None:
+    awa, guard = person(), site.guard()
+    group_id, place = await site.group(awa, level=LEVEL_OPEN), Place("regard.feed.v1.PostEdited", "post-1", "body")
+    await guard.seal(await guard.sight(Caller(awa), group_id, Action.WRITE), TEXT, place, replaces=LEVEL_OPEN)
+    await site.adopt(group_id, 2, level=LEVEL_CONFIDENTIAL)
+    sight = await guard.sight(Caller(awa), group_id, Action.WRITE)
+    await refused(guard.seal(sight, TEXT, place, replaces=LEVEL_OPEN), "ACC-13")
+    await guard.seal(sight, TEXT, place, replaces=LEVEL_CONFIDENTIAL)
+
+
 async def test_newcomers_do_not_open_the_past(site: Site) -> None:
     awa, late, guard = person(), person(), site.guard()
     group_id = await site.group(awa, past=PAST_VISIBILITY_FROM_JOINING)

@@ -125,6 +125,7 @@ async def uninterrupted(step: Coroutine[None, None, None]) -> None:
     except asyncio.CancelledError:
         await asyncio.wait([doing], timeout=_REQUEST_TIMEOUT_MS / 1000)
         doing.cancel()
+        await asyncio.gather(doing, return_exceptions=True)
         raise
 
 

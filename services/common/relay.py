@@ -8,7 +8,7 @@ is the same when a batch is sent again. It is appended at the revision read, whi
 import asyncio
 import random
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -81,14 +81,13 @@ class Relay:
         failures = 0
         while True:
             started = self._clock()
-            try:
-                await self._attempt()
-            except* WrongRevision:
+            failure = await _outcome(self._attempt())
+            if isinstance(failure, ExceptionGroup) and failure.subgroup(WrongRevision):
                 _log.warning("another relay is at work, this one stands by", service=self._file.service)
                 await self._stand_by()
-            except* Exception as errors:  # whatever it was, a new producer and subscription start from the checkpoint
+            else:
                 RESTARTS.labels(self._file.service).inc()
-                _log.warning("the relay starts again", service=self._file.service, exc_info=errors.exceptions[0])
+                _log.warning("the relay starts again", service=self._file.service, exc_info=failure)
                 worked = (self._clock() - started).total_seconds() > self._timing.longest_retry_s
                 failures = 0 if worked else failures + 1
                 await asyncio.sleep(self._backoff_s(failures))
@@ -192,3 +191,18 @@ class Relay:
                     return
                 seen = course.revision
             await asyncio.sleep(self._timing.standby_s)
+
+
+async def _outcome(attempt: Coroutine[None, None, None]) -> BaseException | None:
+    """How the attempt ended, once it has.
+
+    In a task of its own: before Python 3.13 a TaskGroup that is cancelled while it fails forgets the cancellation.
+    """
+    task = asyncio.ensure_future(attempt)
+    try:
+        await asyncio.wait([task])
+    except asyncio.CancelledError:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        raise
+    return task.exception()

@@ -133,15 +133,17 @@ class Stage:
             await producer.stop()
 
     async def records(self, count: int) -> list[Arrival]:
-        """The first `count` records on the topic; order holds within a partition."""
+        """All records on the topic, once there are at least `count`; order holds within a partition."""
         consumer = AIOKafkaConsumer(bootstrap_servers=self.kafka.bootstrap, fetch_max_wait_ms=10)
         await consumer.start()
         try:
-            consumer.assign([TopicPartition(TOPIC, number) for number in range(PARTITIONS)])
+            parts = [TopicPartition(TOPIC, number) for number in range(PARTITIONS)]
+            consumer.assign(parts)
             await consumer.seek_to_beginning()
             found: list[Arrival] = []
             async with asyncio.timeout(15):
-                while len(found) < count:
+                ends = await consumer.end_offsets(parts)
+                while len(found) < count or any([await consumer.position(part) < ends[part] for part in parts]):
                     for batch in (await consumer.getmany(timeout_ms=20)).values():
                         for one in batch:
                             arrival = decode_record(one.topic, one.partition, one.offset, one.headers, one.value)

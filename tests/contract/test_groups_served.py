@@ -400,7 +400,10 @@ async def test_whoever_leaves_the_company_leaves_its_groups(office: Office) -> N
 
     async def is_out_of_all() -> bool:
         last = [(await office.of(group_id))[-1] for group_id in (shared, own)]
-        return all(isinstance(event, MemberRemoved) and event.person_id == hal.id for event in last)
+        why = MemberRemoved.REASON_DEACTIVATED
+        return all(
+            isinstance(event, MemberRemoved) and (event.person_id, event.reason) == (hal.id, why) for event in last
+        )
 
     await eventually(is_out_of_all)
     appointed = [event for event in await office.of(own) if isinstance(event, ModeratorAppointed)]

@@ -223,7 +223,7 @@ async def test_a_crash_between_commit_and_acknowledgement_repeats_without_harm(n
         committed.set()
         raise KeyboardInterrupt
 
-    projection.committed.publish = crash  # type: ignore[method-assign]
+    projection.committed.publish = crash  # type: ignore[assignment, method-assign]
     for stream in STREAMS[:2]:
         await notes.write(stream, "a", "b")
     runner = notes.runner(projection)
@@ -254,7 +254,7 @@ async def test_a_batch_that_fails_after_its_commit_comes_again_and_is_skipped(no
         publish(events)
 
     async with notes.running(projection), notes.relaying():
-        projection.committed.publish = fail_once  # type: ignore[method-assign]
+        projection.committed.publish = fail_once  # type: ignore[assignment, method-assign]
         await notes.write(STREAMS[0], "a", "b")
         await eventually(notes.shows_everything)
         (last,) = await notes.write(STREAMS[0], "c")

@@ -10,16 +10,19 @@ from collections.abc import Coroutine, Sequence
 from contextvars import Context
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any, TypeVar
 
 import prometheus_client
 from google.protobuf.message import Message
 from regard.audit.v1.events_pb2 import Access, AccessesRecorded, LiveAccessClosed
 
 from services.access.refusals import CANNOT_RECORD
+from services.common import contracts, rpc
 from services.common.codec import Codec
 from services.common.decider import CommandContext, append_unconditionally
 from services.common.errors import Kind, Refused
 from services.common.eventstore import EventStore
+from services.common.ids import Position, stream_name
 from services.common.telemetry import logger
 
 GATHER_S = 0.002
@@ -27,8 +30,11 @@ LIMIT_S = 2.0
 RETENTION = timedelta(days=366)
 """How long the event store keeps access streams; the ledger keeps its rows by rules of its own."""
 
+_TOPIC = contracts.event_file_of("audit").topic
 _MOST_PER_EVENT = 500
 _FIRST_PAUSE_S = 0.02
+
+Result = TypeVar("Result")
 
 _log = logger(__name__)
 _RECORDED = prometheus_client.Counter("regard_guard_accesses_recorded", "Accesses that the guard made durable.")
@@ -44,7 +50,11 @@ _SECONDS = prometheus_client.Histogram(
 class _Batch:
     group_id: str
     accesses: list[Access] = field(default_factory=list)
-    written: asyncio.Task[None] | None = None
+    written: asyncio.Task[Position] | None = None
+
+
+def _stream(group_id: str) -> str:
+    return stream_name("access", group_id)
 
 
 class Recorder:
@@ -56,7 +66,7 @@ class Recorder:
         self._open: dict[str, _Batch] = {}
         self._appending: Counter[str] = Counter()
         self._kept: set[str] = set()
-        self._background: set[asyncio.Task[None]] = set()
+        self._background: set[asyncio.Task[Any]] = set()
         self.recorded = 0
 
     async def record(self, group_id: str, access: Access) -> None:
@@ -71,7 +81,9 @@ class Recorder:
         batch.accesses.append(access)
         if batch.written is None:
             batch.written = self._start(self._write(batch))
-        await asyncio.shield(batch.written)
+        position = await asyncio.shield(batch.written)
+        # Whoever looks into the ledger next sees their own looking there.
+        rpc.answer_token(_TOPIC, _stream(group_id), position)
         _SECONDS.observe(time.monotonic() - began_s)
 
     async def close_live(self, closed: LiveAccessClosed) -> None:
@@ -83,14 +95,15 @@ class Recorder:
         while self._background:
             await asyncio.wait(tuple(self._background))
 
-    async def _write(self, batch: _Batch) -> None:
+    async def _write(self, batch: _Batch) -> Position:
         # Alone, a record goes out with what arrived in the same turn of the loop; beside others, it gathers a little.
         await asyncio.sleep(GATHER_S if self._appending[batch.group_id] else 0)
         if self._open.get(batch.group_id) is batch:
             del self._open[batch.group_id]
         self._appending[batch.group_id] += 1
         try:
-            await self._append(batch.group_id, AccessesRecorded(group_id=batch.group_id, accesses=batch.accesses))
+            record = AccessesRecorded(group_id=batch.group_id, accesses=batch.accesses)
+            position = await self._append(batch.group_id, record)
         except Refused:
             _FAILED.inc(len(batch.accesses))
             raise
@@ -100,6 +113,7 @@ class Recorder:
                 del self._appending[batch.group_id]
         self.recorded += len(batch.accesses)
         _RECORDED.inc(len(batch.accesses))
+        return position
 
     async def _close(self, closed: LiveAccessClosed) -> None:
         try:
@@ -107,24 +121,24 @@ class Recorder:
         except Refused as refused:
             _log.warning("a live access could not be closed", reason=refused.refusal.id)
 
-    async def _append(self, group_id: str, message: Message) -> None:
+    async def _append(self, group_id: str, message: Message) -> Position:
         # One command id for all attempts, so that repeating after a lost answer finds the same event.
-        stream, context = f"access-{group_id}", CommandContext(uuid.uuid4(), "service:guard", str(uuid.uuid4()))
+        stream, context = _stream(group_id), CommandContext(uuid.uuid4(), "service:guard", str(uuid.uuid4()))
         try:
             async with asyncio.timeout(LIMIT_S):
-                await self._insist(stream, (message,), context)
+                position = await self._insist(stream, (message,), context)
         except (TimeoutError, Refused) as error:
             raise CANNOT_RECORD() from error
         if stream not in self._kept:
             self._kept.add(stream)
             self._start(self._keep(stream))
+        return position
 
-    async def _insist(self, stream: str, messages: Sequence[Message], context: CommandContext) -> None:
+    async def _insist(self, stream: str, messages: Sequence[Message], context: CommandContext) -> Position:
         pause_s = _FIRST_PAUSE_S
         while True:
             try:
-                await append_unconditionally(self._store, self._codec, stream, messages, context)
-                return
+                return await append_unconditionally(self._store, self._codec, stream, messages, context)
             except Refused as refused:
                 if refused.refusal.kind is not Kind.UNAVAILABLE:
                     raise
@@ -137,13 +151,13 @@ class Recorder:
         except Refused:
             self._kept.discard(stream)  # the next record of the stream tries again
 
-    def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+    def _start(self, work: Coroutine[None, None, Result]) -> asyncio.Task[Result]:
         task = asyncio.get_running_loop().create_task(work, context=Context())
         self._background.add(task)
         task.add_done_callback(self._ended)
         return task
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _ended(self, task: asyncio.Task[Result]) -> None:
         self._background.discard(task)
         if not task.cancelled() and (error := task.exception()) and not isinstance(error, Refused):
             _log.error("an access could not be recorded", exception=type(error).__name__)

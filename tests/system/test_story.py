@@ -25,7 +25,7 @@ from regard.identity.v1 import identity_pb2 as identity
 
 from regard_client import AsyncRegard, RegardError, Session
 from tests.grpcweb import WebChannel, WebRpcError
-from tests.product import Product
+from tests.product import LIMIT_S, Product
 
 PASSWORD = "a long enough password"
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "mattermost" / "export.jsonl"
@@ -172,12 +172,12 @@ async def _tell(story: Story) -> None:
         assert said.status_code == 200, said.text
         await _until(lambda: {"Tonight, seventh floor.", "I bring the map.", "What fun."} <= _heard(frames))
         await harry.feed.PublishPost(feed.PublishPostRequest(group_id=story.group, body="Rules of the army."))
-        posts = await web.unary(
-            "/regard.feed.v1.FeedService/ListGroupPosts",
-            feed.ListGroupPostsRequest(group_id=story.group),
-            feed.ListGroupPostsResponse,
-        )
-        assert [post.body for post in posts.posts] == ["Rules of the army."]
+        list_posts = "/regard.feed.v1.FeedService/ListGroupPosts"
+        asked = feed.ListGroupPostsRequest(group_id=story.group)
+        async with asyncio.timeout(LIMIT_S):
+            while not (posts := (await web.unary(list_posts, asked, feed.ListGroupPostsResponse)).posts):
+                await asyncio.sleep(0.02)
+        assert [post.body for post in posts] == ["Rules of the army."]
         story.looked("ron", "MEMBER", "READ")
 
         # An auditor cannot read, but may search the ledger for a stated purpose: the group will see it.
@@ -218,7 +218,7 @@ async def _follow(client: httpx.AsyncClient, token: str) -> tuple[list[dict[str,
                 begun.set()
 
     task = asyncio.create_task(follow())
-    await asyncio.wait_for(begun.wait(), 30)
+    await asyncio.wait_for(begun.wait(), LIMIT_S)
     return frames, task
 
 
@@ -227,7 +227,7 @@ def _heard(frames: list[dict[str, Any]]) -> set[str]:
 
 
 async def _until(condition: Any) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(LIMIT_S):
         while not condition():
             await asyncio.sleep(0.02)
 

@@ -16,8 +16,8 @@ from regard.identity.v1.identity_pb2 import Tokens
 CONSISTENCY = "x-consistency-token"
 _EARLY_S = 30
 """Seconds before its end from which an access token is renewed."""
-
-Metadata = tuple[tuple[str, str], ...]
+_PROOFS = 16
+"""Most proofs to send with a call."""
 
 
 @dataclass(slots=True)
@@ -28,7 +28,7 @@ class Session:
     refresh_token: str = field(default="", repr=False)
     language: Literal["fr", "en"] = "fr"
     client: str = "regard-python"
-    _seen: dict[str, tuple[int, str]] = field(default_factory=dict, repr=False)
+    _seen: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict, repr=False)
 
     def take(self, tokens: Tokens) -> None:
         """Goes on with new tokens."""
@@ -53,14 +53,17 @@ class Session:
         return sent + [(name, value) for name, value in own.items() if name not in names]
 
     def saw(self, metadata: Iterable[tuple[str, str | bytes]] | None) -> None:
-        """Keeps the newest proof of each topic from an answer's metadata."""
+        """Keeps the newest proofs from an answer's metadata: one a stream, of the streams touched last."""
         for name, value in metadata or ():
             if name != CONSISTENCY:
                 continue
             for text in (value if isinstance(value, str) else value.decode()).split(","):
                 token = _decoded(text)
-                if token and token.position >= self._seen.get(token.topic, (0, ""))[0]:
-                    self._seen[token.topic] = (token.position, text)
+                if token and token.position >= self._seen.get((token.topic, token.stream), (0, ""))[0]:
+                    self._seen.pop((token.topic, token.stream), None)
+                    self._seen[token.topic, token.stream] = (token.position, text)
+        while len(self._seen) > _PROOFS:
+            del self._seen[next(iter(self._seen))]
 
 
 def _decoded(text: str) -> ConsistencyToken | None:

@@ -208,7 +208,9 @@ def depart(command: Depart, group: Group) -> tuple[Message, ...]:
     person, group_id = command.person_id, group.policy.group_id
     if group.policy.direct or person not in group.policy.members:
         return ()
-    removed = MemberRemoved(group_id=group_id, person_id=person, removed_by=command.by)
+    removed = MemberRemoved(
+        group_id=group_id, person_id=person, removed_by=command.by, reason=MemberRemoved.REASON_DEACTIVATED
+    )
     if not is_last_moderator(group, person):
         return removed, *after_departure(group, person)
     members = group.policy.members.items()

@@ -96,6 +96,11 @@ def removed(person: str, by: str = ADA) -> MemberRemoved:
     return MemberRemoved(group_id=GROUP, person_id=person, removed_by=by)
 
 
+def departed(person: str) -> MemberRemoved:
+    reason = MemberRemoved.REASON_DEACTIVATED
+    return MemberRemoved(group_id=GROUP, person_id=person, removed_by=ADA, reason=reason)
+
+
 def expired(person: str) -> MembershipExpired:
     return MembershipExpired(group_id=GROUP, person_id=person)
 
@@ -437,14 +442,14 @@ def test_a_guest_goes_when_the_time_is_over(past: Past, person: str, expected: P
 @pytest.mark.parametrize(
     ("past", "person", "expected"),
     [
-        (begun(OPEN, BOB), BOB, (removed(BOB),)),
-        ((*begun(), MODERATOR_BOB), ADA, (removed(ADA),)),
-        (begun(OPEN, CYD, BOB), ADA, (appointed(CYD), removed(ADA))),
-        (begun(), ADA, (ARCHIVED, removed(ADA))),
-        ((*begun(), guest(GUS), STEWARD), ADA, (ARCHIVED, removed(ADA))),
-        ((*begun(), ARCHIVED), ADA, (removed(ADA),)),
+        (begun(OPEN, BOB), BOB, (departed(BOB),)),
+        ((*begun(), MODERATOR_BOB), ADA, (departed(ADA),)),
+        (begun(OPEN, CYD, BOB), ADA, (appointed(CYD), departed(ADA))),
+        (begun(), ADA, (ARCHIVED, departed(ADA))),
+        ((*begun(), guest(GUS), STEWARD), ADA, (ARCHIVED, departed(ADA))),
+        ((*begun(), ARCHIVED), ADA, (departed(ADA),)),
         ((*begun(OPEN, BOB), removed(BOB)), BOB, ()),
-        ((*begun(CONFIDENTIAL, BOB, CYD), *VOTE), CYD, (removed(CYD), rejected())),
+        ((*begun(CONFIDENTIAL, BOB, CYD), *VOTE), CYD, (departed(CYD), rejected())),
         (DIRECT, BOB, ()),
     ],
     ids=["member", "one of two", "successor", "nobody left", "no successor", "archived", "once", "vote", "direct"],

@@ -14,6 +14,9 @@ if not (3, 11) <= sys.version_info[:2] <= (3, 14):
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
 if __name__ == "__main__":
-    from services.command import main
+    try:
+        from services.command import main
 
-    sys.exit(main(sys.argv[1:]))
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:  # Ctrl-C before anything has started
+        sys.exit(130)

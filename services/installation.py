@@ -267,8 +267,8 @@ async def _serve_rpc(
     for service in serving:
         server.add(service.name, service.servicers)
         kernel.addresses[service.name] = f"{reached}:{server.port}"
-    await server.start()
     doors.push_async_callback(server.stop)
+    await server.start()
     return server
 
 

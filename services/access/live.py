@@ -20,7 +20,7 @@ from services.access import refusals
 from services.access.content import Erased
 from services.access.following import follow
 from services.access.membership import Memberships
-from services.access.policy import Action, Denied, GroupPolicy, verdict
+from services.access.policy import Action, Allowed, Denied, GroupPolicy, must_record, verdict
 from services.access.sight import Sight
 from services.access.texts import Texts, split
 from services.common.codec import Codec
@@ -164,9 +164,7 @@ class Lives:
             return
         caller = access.caller
         now = verdict(policy, caller.person_id, caller.roles, sight.action, at)
-        # New rules end it too: its record names the rules that allowed it, and the next one will name these.
-        same_rules = policy.rules_version == sight.rules_version
-        if isinstance(now, Denied) or not same_rules or not sight.readable_levels <= now.readable_levels:
+        if isinstance(now, Denied) or not self._as_begun(access, sight, policy, now):
             access.end(refusals.LIVE_ENDED())
             return
         access.forget_timer()
@@ -179,6 +177,13 @@ class Lives:
         for access in self._all():
             if self._revoked(access.caller):
                 access.end(refusals.LIVE_ENDED())
+
+    @staticmethod
+    def _as_begun(access: LiveAccess, sight: Sight, policy: GroupPolicy, now: Allowed) -> bool:
+        record_is_missing = must_record(policy, now.capacity, sight.action) and not access.recorded
+        # How a ledger shows its readers is in the rules, so that new ones end a ledger that is followed.
+        shown_otherwise = sight.action is Action.READ_LEDGER and policy.rules_version != sight.rules_version
+        return sight.readable_levels <= now.readable_levels and not record_is_missing and not shown_otherwise
 
     async def _handle(self, recorded: Recorded) -> None:
         try:

@@ -22,13 +22,21 @@ from services.chat.refusals import ACCESS_ENDED, TOO_SLOW
 from services.chat.rooms import name_place
 from services.common import moments
 from services.common.database import Database
-from services.common.errors import Refused
+from services.common.errors import Kind, Refused
 from services.common.live import Behind, Listener
 from services.common.rpc import Caller
 
 HEARTBEAT_S = 15.0
 _CATCH_UP = 500
 """Messages read at once on the way from a cursor to now."""
+
+
+class _Interrupted(Exception):
+    """The stream cannot go on as it is; the client resumes from its cursor."""
+
+    def __init__(self, why: Refused) -> None:
+        self.why = why
+        super().__init__(why.refusal.id)
 
 
 class Subscription:
@@ -65,6 +73,8 @@ class Subscription:
                         yield frame
         except Behind:
             yield _end(TOO_SLOW())
+        except _Interrupted as interrupted:
+            yield _end(interrupted.why)
         finally:
             for group_id in list(self._lives):
                 await self._leave(group_id)
@@ -121,7 +131,7 @@ class Subscription:
                 if next_closed in done:
                     group_id = next_closed.result()
                     next_closed = asyncio.ensure_future(self._closed.get())
-                    for frame in await self._lost(group_id, cursor):
+                    for frame in await self._ended(group_id, cursor):
                         yield frame
                 if next_changes in done:
                     batch = next_changes.result()
@@ -141,7 +151,6 @@ class Subscription:
             case MessageChanged(position=position, row=row):
                 if cursor.passed(row.room_id, position):
                     return []
-                cursor.move(row.room_id, position)
                 return await self._message(row, position, cursor)
             case RoomChanged(row=row):
                 return await self._rooms([row], cursor) if row.group_id in self._lives else []
@@ -155,13 +164,21 @@ class Subscription:
 
     async def _message(self, row: MessageRow, position: int, cursor: Cursor) -> list[SubscribeResponse]:
         live = self._lives.get(row.group_id)
-        if live is None or live.ended or not live.sight.reads(row.level, moments.moment(row.sent_at_us)):
-            return []
-        sealed = rendering.sealed_body(row)
+        body: str | Erased | None = None
         try:
-            body = await live.open(sealed, rendering.place_of(row), row.level) if sealed else None
-        except Refused:
-            return []  # the access has just ended; the news of it is on its way
+            if live and live.ended:
+                raise live.ended
+            readable = live and live.sight.reads(row.level, moments.moment(row.sent_at_us))
+            sealed = rendering.sealed_body(row)
+            if live and readable and sealed:
+                body = await live.open(sealed, rendering.place_of(row), row.level)
+        except Refused as refused:
+            if live and live.ended:
+                return await self._ended(row.group_id, cursor)
+            raise _Interrupted(refused) from None
+        cursor.move(row.room_id, position)
+        if not live or not readable:
+            return []
         live.delivered(position)
         shown = rendering.message(row, body, self._caller.person_id)
         return [SubscribeResponse(cursor=cursor.encode(), message=shown)]
@@ -187,6 +204,22 @@ class Subscription:
     async def _watch(self, group_id: str, live: Live) -> None:
         await live.closed.wait()
         self._closed.put_nowait(group_id)
+
+    async def _ended(self, group_id: str, cursor: Cursor) -> list[SubscribeResponse]:
+        """What to tell when a live access has ended: that its rooms are lost, if the right to them is.
+
+        Where the right goes on, or that cannot be known, the whole stream ends (_Interrupted), before its cursor has
+        passed anything untold: the client resumes from there, under a new record.
+        """
+        live = self._lives.get(group_id)
+        if live is None or live.ended is None:
+            return []
+        try:
+            await self._guard.sight(self._caller, group_id, Action.LIVE)
+        except Refused as refused:
+            if refused.refusal.kind is not Kind.UNAVAILABLE:
+                return await self._lost(group_id, cursor)
+        raise _Interrupted(live.ended)
 
     async def _lost(self, group_id: str, cursor: Cursor) -> list[SubscribeResponse]:
         if group_id not in self._lives:

@@ -678,17 +678,27 @@ async def test_a_guests_live_access_ends_by_itself(site: Site) -> None:
         await soon(task)
 
 
-async def test_new_rules_end_live_accesses_so_that_the_next_is_recorded_under_them(site: Site) -> None:
+async def test_new_rules_end_a_live_access_only_when_it_has_to_be_another(site: Site) -> None:
     awa, eve = person(), person()
     group_id = await site.group(awa, level=LEVEL_OPEN)
     async with site.watching() as guard:
-        for who in (awa, eve):
-            live, done, task = await live_case(site, guard, who, group_id)
-            assert await site.accesses(group_id) == []
-            await site.adopt(group_id, 2 if who == awa else 3, level=LEVEL_OPEN)
-            await soon(live.closed.wait())
-            done.set()
-            await soon(task)
+        member, member_done, member_task = await live_case(site, guard, awa, group_id)
+        colleague, colleague_done, colleague_task = await live_case(site, guard, eve, group_id)
+        ledger = (Object("ledger", group_id, LEVEL_OPEN),)
+        async with guard.live(Caller(awa), group_id, ledger, Action.READ_LEDGER) as following:
+            await site.adopt(group_id, 2, level=LEVEL_OPEN, guests_allowed=True)
+            await soon(following.closed.wait())
+        assert [access.action for access in await site.accesses(group_id)] == [ACTION_READ_LEDGER]
+        assert not member.ended
+        assert not colleague.ended
+        await site.adopt(group_id, 3, level=LEVEL_RESTRICTED)
+        await soon(colleague.closed.wait())
+        assert not member.ended
+        await site.adopt(group_id, 4, level=LEVEL_CONFIDENTIAL)
+        await soon(member.closed.wait())
+        member_done.set()
+        colleague_done.set()
+        await soon(asyncio.gather(member_task, colleague_task))
 
 
 async def test_confidential_content_that_outruns_the_news_of_new_rules_is_not_delivered(site: Site) -> None:

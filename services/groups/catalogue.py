@@ -1,10 +1,10 @@
 """Groups as people read them. Who asks for one group is checked by the guard, against the group's own stream.
 
-Lists come from the view, a query and a look-up of keys each, and are in the order of names once these are opened.
+Lists come from the view: names are opened with one look-up of keys, put in order, and a page of groups is read.
 """
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -17,6 +17,7 @@ from regard.groups.v1.groups_pb2 import (
     RulesVersion,
     WhoCanSeeResponse,
 )
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.access import Action, Denied, GroupPolicy, Guard, panel, verdict
 from services.common import paging
@@ -24,16 +25,18 @@ from services.common.clock import Clock
 from services.common.database import Database
 from services.common.rpc import Caller
 from services.groups import queries
-from services.groups.group import DECIDER, SealedLabels
+from services.groups.group import DECIDER
 from services.groups.group.voting import timestamp
 from services.groups.history import rules_history
 from services.groups.labels import Labels, LabelSealing
 from services.groups.panel import can_see, members_after
-from services.groups.queries import GroupRow
+from services.groups.queries import GroupRow, NameRow
 from services.groups.registry import Registry
 from services.groups.views import microseconds
 from services.groups.wording import sentences
 
+FindNames = Callable[[AsyncConnection, str, int], Awaitable[Sequence[NameRow]]]
+"""Given who asks, and when in microseconds: the names of the groups of a list."""
 ByName = tuple[int, str, str]
 """0 for groups with a name, 1 for direct conversations; the name without case and accents; the id."""
 
@@ -62,41 +65,36 @@ class Catalogue:
         """A group that the caller may find."""
         policy = (await self._guard.sight(caller, group_id, Action.FIND)).policy
         async with self._database.read() as connection:
-            row = await queries.group(connection, group_id)
-        if row is None:
+            found = await queries.groups(connection, [group_id], caller.person_id, self._now_us())
+        if group_id not in found:
             return await self.changed(caller, group_id)
-        labels = (await self._labels.open([row.labels]))[group_id]
-        return self._shown(policy, caller, labels, _timestamp(row.created_at_us))
+        row = found[group_id]
+        return self._shown(policy, caller, await self._labels.open(row.labels), _timestamp(row.created_at_us))
 
     async def changed(self, caller: Caller, group_id: str) -> Group:
         """A group that the caller just changed, from its stream, which the view may still have to follow."""
         events = await self._registry.events(group_id)
         group = DECIDER.fold(event.message for event in events)
-        sealed: tuple[SealedLabels, ...] = (group.labels,) if group.labels else ()
-        labels = (await self._labels.open(sealed)).get(group_id, Labels())
+        labels = await self._labels.open(group.labels)
         return self._shown(group.policy, caller, labels, timestamp(events[0].recorded_at))
 
     async def mine(self, caller: Caller, page: PageRequest) -> Page:
         """The groups that the caller belongs to, by name."""
-        async with self._database.read() as connection:
-            rows = await queries.groups_of(connection, caller.person_id, microseconds(self._clock()))
-        return await self._page(rows, page)
+        return await self._page(caller, page, queries.names_of_groups_of)
 
     async def to_join(self, caller: Caller, page: PageRequest) -> Page:
         """The groups that the caller may find and does not belong to, by name."""
-        async with self._database.read() as connection:
-            rows = await queries.groups_to_join(connection, caller.person_id, microseconds(self._clock()))
-        return await self._page(rows, page)
+        return await self._page(caller, page, queries.names_of_groups_to_join)
 
     async def invitations(self, caller: Caller) -> list[Invitation]:
         """What the caller is invited to, newest first."""
         async with self._database.read() as connection:
             rows = await queries.invitations_of(connection, caller.person_id)
-        labels = await self._labels.open(row.labels for row in rows)
+        opener = await self._labels.opener([row.labels.group_id for row in rows])
         return [
             Invitation(
                 group_id=row.labels.group_id,
-                group_name=labels[row.labels.group_id].name,
+                group_name=opener.labels(row.labels).name,
                 person_id=row.person_id,
                 invited_by=row.invited_by,
                 invited_at=_timestamp(row.invited_at_us),
@@ -158,14 +156,21 @@ class Catalogue:
             created_at=created_at,
         )
 
-    async def _page(self, rows: Iterable[GroupRow], page: PageRequest) -> Page:
-        after, size = paging.decode(page.token, like=(0, "", "")), paging.size_of(page)
-        by_id = {row.group_id: row for row in rows}
-        labels = await self._labels.open(row.labels for row in by_id.values())
-        keys = sorted(_by_name(labels[id], id) for id in by_id)
-        following = [key for key in keys if after is None or key > after]
+    async def _page(self, caller: Caller, page: PageRequest, find_names: FindNames) -> Page:
+        after, size, now_us = paging.decode(page.token, like=(0, "", "")), paging.size_of(page), self._now_us()
+        async with self._database.read() as connection:
+            names = await find_names(connection, caller.person_id, now_us)
+            opener = await self._labels.opener([row.group_id for row in names])
+            keys = sorted(_by_name(opener.name(row.group_id, row.event_type, row.name), row.group_id) for row in names)
+            following = [key for key in keys if after is None or key > after]
+            shown = [group_id for _, _, group_id in following[:size]]
+            rows = await queries.groups(connection, shown, caller.person_id, now_us)
         token = paging.encode(following[size - 1]) if len(following) > size else ""
-        return Page([_listed(by_id[id], labels[id]) for _, _, id in following[:size]], PageInfo(next_token=token))
+        groups = [_listed(rows[group_id], opener.labels(rows[group_id].labels)) for group_id in shown]
+        return Page(groups, PageInfo(next_token=token))
+
+    def _now_us(self) -> int:
+        return microseconds(self._clock())
 
 
 def _listed(row: GroupRow, labels: Labels) -> Group:
@@ -183,8 +188,8 @@ def _listed(row: GroupRow, labels: Labels) -> Group:
     )
 
 
-def _by_name(labels: Labels, group_id: str) -> ByName:
-    decomposed = unicodedata.normalize("NFKD", labels.name.casefold())
+def _by_name(name: str, group_id: str) -> ByName:
+    decomposed = unicodedata.normalize("NFKD", name.casefold())
     plain = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
     return (0 if plain else 1), plain, group_id
 

@@ -47,8 +47,8 @@ class Changes:
         """Deletes the group of that name, and its keys; what an interruption leaves undone, upkeep does."""
         context = rpc.command_context()
         sealed = (await self._registry.load(group_id)).labels
-        opened = (await self._labels.open([sealed]))[group_id] if sealed else Labels()
-        confirmed = sealed.name if sealed and opened.name == name else _NOT_THIS
+        is_it = (await self._labels.open(sealed)).name == name
+        confirmed = sealed.name if sealed and is_it else _NOT_THIS
         await self._registry.execute(group_id, commands.Delete(confirmed, *self._now()), context)
         await self._keys.destroy(group_id)
         confirming = replace(context, command_id=uuid.uuid5(context.command_id, "keys"))

@@ -53,6 +53,11 @@ class ContentKeys:
         self._is_ready = False
         self._turn = asyncio.Lock()
 
+    async def check(self) -> None:
+        """Tells of a wrong master key at the start, and not to those who read. Raises WrongMasterKey (KEY-01)."""
+        async with self._read() as connection:
+            self._unwrapped(await connection.execute(sa.select(CONTENT_KEYS).limit(1)))
+
     async def find(self, group_id: str, authors: Collection[str]) -> dict[str, DataKey]:
         """The keys of those authors who have one."""
         chosen = sa.select(CONTENT_KEYS).where(

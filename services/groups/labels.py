@@ -1,6 +1,6 @@
 """Names and purposes of groups: sealed for the event that carries them, opened for those who may find the group."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from regard.common.v1.common_pb2 import Sealed
@@ -36,21 +36,35 @@ class LabelSealing:
         purpose = seal(key, labels.purpose.encode(), _place(group_id, event_type, "purpose"))
         return SealedLabels(group_id, event_type, name, purpose)
 
-    async def open(self, sealed: Iterable[SealedLabels]) -> dict[str, Labels]:
-        """The labels of all of them by group, with one look-up of keys."""
-        wanted = {one.group_id: one for one in sealed}
-        keys = await self._keys.of_labels([id for id, one in wanted.items() if one.name.ciphertext])
-        return {id: _opened(one, keys.get(id)) for id, one in wanted.items()}
+    async def opener(self, group_ids: Collection[str]) -> "LabelOpener":
+        """What opens the labels of these groups, with one look-up of keys."""
+        return LabelOpener(await self._keys.of_labels(group_ids))
+
+    async def open(self, sealed: SealedLabels | None) -> Labels:
+        """The labels of one group; none where there are none."""
+        return (await self.opener([sealed.group_id])).labels(sealed) if sealed else Labels()
 
 
-def _opened(sealed: SealedLabels, key: DataKey | None) -> Labels:
-    if key is None:
-        return Labels()
-    return Labels(_text(key, sealed, sealed.name, "name"), _text(key, sealed, sealed.purpose, "purpose"))
+class LabelOpener:
+    """Opens the labels of some groups, for the length of a call."""
 
+    def __init__(self, keys: Mapping[str, DataKey]) -> None:
+        self._keys = keys
 
-def _text(key: DataKey, labels: SealedLabels, sealed: Sealed, path: str) -> str:
-    return open_sealed(key, sealed, _place(labels.group_id, labels.event_type, path)).decode()
+    def labels(self, sealed: SealedLabels) -> Labels:
+        """The labels; empty where their key is destroyed."""
+        purpose = self._open(sealed.group_id, sealed.event_type, sealed.purpose, "purpose")
+        return Labels(self.name(sealed.group_id, sealed.event_type, sealed.name), purpose)
+
+    def name(self, group_id: str, event_type: str, sealed: Sealed) -> str:
+        """The name alone, sealed for an event of that type."""
+        return self._open(group_id, event_type, sealed, "name")
+
+    def _open(self, group_id: str, event_type: str, sealed: Sealed, path: str) -> str:
+        key = self._keys.get(group_id)
+        if key is None or not sealed.ciphertext:
+            return ""
+        return open_sealed(key, sealed, _place(group_id, event_type, path)).decode()
 
 
 def _place(group_id: str, event_type: str, path: str) -> Place:

@@ -1,7 +1,7 @@
 """SQL reads of the view."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 from regard.common.v1.common_pb2 import Sealed
@@ -21,6 +21,15 @@ _AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
+class NameRow:
+    """A group's sealed name, and the full name of the event that it was sealed for."""
+
+    group_id: str
+    event_type: str
+    name: Sealed
+
+
+@dataclass(frozen=True, slots=True)
 class GroupRow:
     """A group as the view has it. `role`: of whoever asks; unspecified if they do not belong."""
 
@@ -32,7 +41,7 @@ class GroupRow:
     archived: bool
     member_count: int
     created_at_us: int
-    role: MemberRole = MEMBER_ROLE_UNSPECIFIED
+    role: MemberRole
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,29 +65,25 @@ class Due:
     next_at_us: int | None
 
 
-async def group(connection: AsyncConnection, group_id: str) -> GroupRow | None:
-    """One group."""
-    row = (await connection.execute(sa.select(GROUPS).where(GROUPS.c.group_id == group_id))).one_or_none()
-    return _group(row) if row else None
+async def names_of_groups_of(connection: AsyncConnection, person_id: str, now_us: int) -> list[NameRow]:
+    """The names of the groups that someone belongs to at that time."""
+    return await _names(connection, _belongs(person_id, now_us))
 
 
-async def groups_of(connection: AsyncConnection, person_id: str, now_us: int) -> list[GroupRow]:
-    """The groups that someone belongs to at that time."""
+async def names_of_groups_to_join(connection: AsyncConnection, person_id: str, now_us: int) -> list[NameRow]:
+    """The names of the groups that everyone finds and someone does not belong to; not of those that are closed."""
+    return await _names(connection, GROUPS.c.findable, ~GROUPS.c.archived, ~_belongs(person_id, now_us))
+
+
+async def groups(
+    connection: AsyncConnection, group_ids: Collection[str], person_id: str, now_us: int
+) -> dict[str, GroupRow]:
+    """Some groups, with the role that someone has in each at that time."""
+    belonging = sa.and_(MEMBERS.c.group_id == GROUPS.c.group_id, MEMBERS.c.person_id == person_id, _lasts(now_us))
     chosen = (
-        sa.select(GROUPS, MEMBERS.c.role)
-        .join(MEMBERS, MEMBERS.c.group_id == GROUPS.c.group_id)
-        .where(MEMBERS.c.person_id == person_id, _lasts(now_us))
+        sa.select(GROUPS, MEMBERS.c.role).outerjoin(MEMBERS, belonging).where(GROUPS.c.group_id.in_(list(group_ids)))
     )
-    return [replace(_group(row), role=row.role) for row in await connection.execute(chosen)]
-
-
-async def groups_to_join(connection: AsyncConnection, person_id: str, now_us: int) -> list[GroupRow]:
-    """The groups that everyone finds and someone does not belong to; not those that are closed."""
-    belongs = sa.exists().where(
-        MEMBERS.c.group_id == GROUPS.c.group_id, MEMBERS.c.person_id == person_id, _lasts(now_us)
-    )
-    chosen = sa.select(GROUPS).where(GROUPS.c.findable, ~GROUPS.c.archived, ~belongs)
-    return [_group(row) for row in await connection.execute(chosen)]
+    return {row.group_id: _group(row) for row in await connection.execute(chosen)}
 
 
 async def invitations_of(connection: AsyncConnection, person_id: str) -> list[InvitationRow]:
@@ -138,6 +143,17 @@ async def due(connection: AsyncConnection, now_us: int) -> Due:
     )
 
 
+async def _names(connection: AsyncConnection, *conditions: sa.ColumnElement[bool]) -> list[NameRow]:
+    chosen = sa.select(GROUPS.c.group_id, GROUPS.c.labels_event, GROUPS.c.name).where(*conditions)
+    rows = await connection.execute(chosen)
+    return [NameRow(row.group_id, row.labels_event, Sealed.FromString(row.name)) for row in rows]
+
+
+def _belongs(person_id: str, now_us: int) -> sa.ColumnElement[bool]:
+    mine = sa.select(MEMBERS.c.group_id).where(MEMBERS.c.person_id == person_id, _lasts(now_us))
+    return GROUPS.c.group_id.in_(mine)
+
+
 def _lasts(now_us: int) -> sa.ColumnElement[bool]:
     return sa.or_(MEMBERS.c.until_us.is_(None), MEMBERS.c.until_us > now_us)
 
@@ -152,6 +168,7 @@ def _group(row: sa.Row[*tuple[object, ...]]) -> GroupRow:
         archived=row.archived,
         member_count=row.member_count,
         created_at_us=row.created_at_us,
+        role=row.role or MEMBER_ROLE_UNSPECIFIED,
     )
 
 

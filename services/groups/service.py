@@ -37,6 +37,6 @@ def build(settings: Settings, kernel: Kernel) -> Service:
             (add_GroupInternalServiceServicer_to_server, GroupInternalApi(keys, founding)),
         ),
         projections=(projection,),
-        tasks=(upkeep.run, guard.run),
+        tasks=(keys.check, upkeep.run, guard.run),
         revoked=guard.revoked,
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.common import contracts
 from services.common.codec import Codec
@@ -45,22 +46,27 @@ class Checked:
 async def check(projection: Projection, store: EventStore, codec: Codec, database: Database) -> Checked:
     """Compares the projection's tables in `database` with new ones, filled up to the same positions.
 
+    Positions and rows are read in one transaction, so that the projection may go on meanwhile.
     Raises StoreUnavailable, Refused (DBS-..).
     """
     await database.create(positions.METADATA)
     await database.create(projection.metadata)
+    tables = projection.metadata.sorted_tables
     failed = sa.select(sa.func.count()).where(positions.FAILED.c.name == projection.name)
     async with database.read() as connection:
         stored = await positions.stored(connection, projection.name)
         set_aside = int(await connection.scalar(failed) or 0)
+        found = {table.name: await _rows(table, connection) for table in tables}
     rows, differences = 0, []
     async with _temporary() as fresh:
         await rebuild(projection, store, codec, fresh, up_to=stored)
-        for table in projection.metadata.sorted_tables:
-            found, expected = await _rows(table, database), await _rows(table, fresh)
-            rows += expected.total()
-            if found != expected:
-                differences.append(Difference(table.name, (found - expected).total(), (expected - found).total()))
+        async with fresh.read() as connection:
+            for table in tables:
+                is_there, expected = found[table.name], await _rows(table, connection)
+                rows += expected.total()
+                if is_there != expected:
+                    unexplained, lacking = (is_there - expected).total(), (expected - is_there).total()
+                    differences.append(Difference(table.name, unexplained, lacking))
     head = await store.head(Topics(projection.topics, contracts.event_files()).prefixes)
     behind = head > max(stored.values(), default=0)
     return Checked(projection.name, rows, tuple(differences), set_aside, behind)
@@ -76,8 +82,7 @@ async def _temporary() -> AsyncIterator[Database]:
             await database.dispose()
 
 
-async def _rows(table: sa.Table, database: Database) -> Counter[bytes]:
+async def _rows(table: sa.Table, connection: AsyncConnection) -> Counter[bytes]:
     """Every row as a digest: two databases sort texts differently, so order can't be relied on."""
-    async with database.read() as connection:
-        rows = await connection.stream(sa.select(table))
-        return Counter([hashlib.blake2b(repr(tuple(row)).encode(), digest_size=16).digest() async for row in rows])
+    rows = await connection.stream(sa.select(table))
+    return Counter([hashlib.blake2b(repr(tuple(row)).encode(), digest_size=16).digest() async for row in rows])

@@ -24,7 +24,7 @@ _PARTS = {
     "kafka": "the embedded Kafka alone",
     "relay": "carries events from the event store to Kafka",
     "gateway": "Envoy, before the services that the settings name",
-    "check": "compares every view with what its events say; Regard must be stopped if it runs embedded",
+    "check": "compares every view with what its events say, while Regard runs or after",
 }
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 

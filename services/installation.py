@@ -25,7 +25,7 @@ from services.common.relay import Relay
 from services.common.rpc import RpcServer
 from services.common.settings import Settings
 from services.common.telemetry import logger
-from services.embedded.eventstore import EmbeddedEventStore
+from services.embedded.eventstore import FOLDER_IN_USE, EmbeddedEventStore, running_uri
 from services.embedded.kafka import EmbeddedKafka
 from services.gateway.gateway import Gateway, addresses_of, check_port
 
@@ -96,14 +96,26 @@ def discover() -> Mapping[str, Discovered]:
 async def open_at_rest(
     settings: Settings, services: Mapping[str, Build]
 ) -> AsyncIterator[tuple[Kernel, list[Service]]]:
-    """The services built on the stored data, with nothing running but the embedded event store if it is the one.
+    """The services built on the stored data, with nothing of theirs running: beside a running Regard, or alone.
 
-    Raises Refused (EVS-03) while Regard runs on the same data.
+    Raises Refused.
     """
     async with contextlib.AsyncExitStack() as parts:
-        settings, _ = await _open_servers(parts, settings, Plan(eventstore=not settings.eventstore_uri), _say_nothing)
+        if not settings.eventstore_uri:
+            settings = await _open_or_join(parts, settings)
         kernel = await parts.enter_async_context(open_kernel(settings, "check"))
         yield kernel, [build(settings, kernel) for build in services.values()]
+
+
+async def _open_or_join(parts: contextlib.AsyncExitStack, settings: Settings) -> Settings:
+    """Starts the embedded event store, or finds the one that runs on the same data."""
+    try:
+        return (await _open_servers(parts, settings, Plan(eventstore=True), _say_nothing))[0]
+    except Refused as refused:
+        uri = running_uri(settings.data / "eventstore") if refused.refusal is FOLDER_IN_USE else ""
+        if not uri:
+            raise
+        return settings.model_copy(update={"eventstore_uri": uri})
 
 
 def _say_nothing(_en: str, _fr: str) -> None:

@@ -15,6 +15,7 @@
 Positions start at 1 and grow by commit; a position is never given twice to an event.
 """
 
-from services.embedded.eventstore.node import EmbeddedEventStore
+from services.embedded.eventstore.node import EmbeddedEventStore, running_uri
+from services.embedded.eventstore.refusals import FOLDER_IN_USE
 
-__all__ = ["EmbeddedEventStore"]
+__all__ = ["FOLDER_IN_USE", "EmbeddedEventStore", "running_uri"]

@@ -58,7 +58,8 @@ class EmbeddedEventStore:
 
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as opened:
-            opened.callback(os.close, _lock(self._folder))
+            lock = _lock(self._folder)
+            opened.callback(os.close, lock)
             journal = await asyncio.to_thread(Journal, self._folder / FILE_NAME, self._clock)
             opened.callback(journal.close)
             live = Live(journal.position)
@@ -75,6 +76,7 @@ class EmbeddedEventStore:
             server.add_generic_rpc_handlers(self._handlers(appends, Reads(log, live)))
             self.port = self._bind(server)
             await server.start()
+            _tell(lock, self.uri)
             opened.push_async_callback(server.stop, _GRACE_S)
             opened.callback(live.close)  # lets subscriptions end before the grace is over
             opened.callback(appends.close)
@@ -123,6 +125,14 @@ class EmbeddedEventStore:
         return gossip_pb2.ClusterInfo(members=[member])
 
 
+def running_uri(folder: Path) -> str:
+    """Where the node that has locked `folder` is reached, as it wrote there; empty if it didn't get that far."""
+    try:
+        return (folder / _LOCK_NAME).read_text()
+    except OSError:
+        return ""
+
+
 def _serialize(message: Message) -> bytes:
     return message.SerializeToString()
 
@@ -139,4 +149,10 @@ def _lock(folder: Path) -> int:
     except OSError as error:
         os.close(descriptor)
         raise FOLDER_IN_USE(folder=str(folder)) from error
+    _tell(descriptor, "")  # what a node that was killed left there
     return descriptor
+
+
+def _tell(lock: int, uri: str) -> None:
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, uri.encode(), 0)

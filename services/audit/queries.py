@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from regard.audit.v1.events_pb2 import READER_KIND_UNSPECIFIED, ReaderKind
+from regard.audit.v1.events_pb2 import ACTION_LIVE, READER_KIND_UNSPECIFIED, ReaderKind
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.shown import Counted, Line, Row, Shown
-from services.audit.views import AUTHORS, HEADS, LEDGER, OBJECTS
+from services.audit.views import AUTHORS, HEADS, LEDGER, MESSAGES, OBJECTS, PLACES_PER_EVENT
 
 Key = tuple[int, int]
 """Where a list stands: the place that bounds it since its first page, and the place of the last line given."""
@@ -86,8 +86,11 @@ async def head(connection: AsyncConnection, group_id: str) -> tuple[int, int]:
 
 
 async def groups_about(connection: AsyncConnection, author_id: str) -> Sequence[str]:
-    """The groups in which somebody accessed what the author wrote."""
-    found = sa.select(AUTHORS.c.group_id).where(AUTHORS.c.author_id == author_id).distinct()
+    """The groups in which somebody may have accessed what the author wrote."""
+    found = sa.union(
+        sa.select(AUTHORS.c.group_id).where(AUTHORS.c.author_id == author_id),
+        sa.select(MESSAGES.c.group_id).where(MESSAGES.c.author_id == author_id),
+    )
     return (await connection.execute(found)).scalars().all()
 
 
@@ -152,9 +155,12 @@ def _unnamed(shown: Mapping[str, Shown]) -> sa.ColumnElement[bool]:
 def _conditions(wanted: Wanted) -> Iterator[sa.ColumnElement[bool]]:
     yield LEDGER.c.group_id.in_(list(wanted.shown))
     if wanted.object_id:
-        yield _touched(OBJECTS, OBJECTS.c.object_id == wanted.object_id)
+        this = MESSAGES.c.message_id == wanted.object_id
+        named = _touched(OBJECTS, OBJECTS.c.object_id == wanted.object_id)
+        yield sa.or_(named, _read_in_a_run(this), _followed(this))
     if wanted.author_id:
-        yield _touched(AUTHORS, AUTHORS.c.author_id == wanted.author_id)
+        theirs = MESSAGES.c.author_id == wanted.author_id
+        yield sa.or_(_touched(AUTHORS, AUTHORS.c.author_id == wanted.author_id), _followed(theirs))
     if wanted.reader_id:
         yield LEDGER.c.reader_id == wanted.reader_id
     if wanted.reader_kind:
@@ -165,9 +171,35 @@ def _conditions(wanted: Wanted) -> Iterator[sa.ColumnElement[bool]]:
         yield LEDGER.c.at_us < wanted.to_us
 
 
+def _read_in_a_run(messages: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """Accesses to runs that hold one of these messages."""
+    inside = sa.exists().where(
+        messages,
+        MESSAGES.c.room_id == OBJECTS.c.object_id,
+        MESSAGES.c.group_id == OBJECTS.c.group_id,
+        MESSAGES.c.sequence.between(OBJECTS.c.first, OBJECTS.c.last),
+        MESSAGES.c.author_id != LEDGER.c.reader_id,
+    )
+    return _touched(OBJECTS, inside.correlate(OBJECTS, LEDGER))
+
+
+def _followed(messages: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """Live accesses under which one of these messages was delivered: sent after they began, before they ended."""
+    during = sa.exists().where(
+        messages,
+        MESSAGES.c.group_id == OBJECTS.c.group_id,
+        OBJECTS.c.object_id.in_((MESSAGES.c.room_id, MESSAGES.c.group_id)),
+        MESSAGES.c.position * PLACES_PER_EVENT > LEDGER.c.place,
+        sa.or_(LEDGER.c.last_position.is_(None), MESSAGES.c.position <= LEDGER.c.last_position),
+        MESSAGES.c.author_id != LEDGER.c.reader_id,
+    )
+    live = LEDGER.c.action == int(ACTION_LIVE)
+    return sa.and_(live, _touched(OBJECTS, during.correlate(OBJECTS, LEDGER)))
+
+
 def _touched(table: sa.Table, condition: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
     place = (LEDGER.c.group_id, LEDGER.c.revision, LEDGER.c.index)
-    return sa.exists().where(condition, *(table.c[column.name] == column for column in place))
+    return sa.exists().where(condition, *(table.c[column.name] == column for column in place)).correlate(LEDGER)
 
 
 async def _newest(connection: AsyncConnection) -> int:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 from regard.audit.v1.events_pb2 import Access, AccessesRecorded, LiveAccessClosed
+from regard.chat.v1.events_pb2 import MessageSent
 from sqlalchemy.dialects.postgresql import insert
 
 from services.common.codec import Event
@@ -18,8 +19,10 @@ from services.common.ids import key_of
 from services.common.projection import Projection
 
 TOPIC = "regard.audit.events"
+CHAT_TOPIC = "regard.chat.events"
 HOUR_US = 3_600_000_000
-_MOST_PER_EVENT = 1000
+PLACES_PER_EVENT = 1000
+"""More than the accesses that one event holds."""
 
 METADATA = sa.MetaData()
 
@@ -43,10 +46,12 @@ LEDGER = sa.Table(
     sa.Column("record", sa.LargeBinary, nullable=False),  # the Access as it was recorded
     sa.Column("position", sa.BigInteger, nullable=False),  # of the last event that concerns it
     sa.Column("ended_at_us", sa.BigInteger),
+    sa.Column("last_position", sa.BigInteger),  # of a live access that ended: up to where its reader got
     sa.Index("ledger_v1_by_group", "group_id", "place"),
     sa.Index("ledger_v1_by_change", "group_id", "position"),
     sa.Index("ledger_v1_by_reader", "reader_id", "place"),
 )
+# What was accessed: an object, or, with `first` and `last`, a run of messages in the room `object_id`.
 OBJECTS = sa.Table(
     "ledger_objects_v1",
     METADATA,
@@ -54,6 +59,8 @@ OBJECTS = sa.Table(
     sa.Column("group_id", sa.String(36), primary_key=True),
     sa.Column("revision", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("index", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("first", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("last", sa.BigInteger, nullable=False),
 )
 AUTHORS = sa.Table(
     "ledger_authors_v1",
@@ -71,12 +78,25 @@ HEADS = sa.Table(
     sa.Column("position", sa.BigInteger, nullable=False),
 )
 
+# Which place in its room a message has, so that who read it can be told from runs and from live accesses.
+MESSAGES = sa.Table(
+    "ledger_messages_v1",
+    METADATA,
+    sa.Column("message_id", sa.String(36), primary_key=True),
+    sa.Column("room_id", sa.String(36), nullable=False),
+    sa.Column("group_id", sa.String(36), nullable=False),
+    sa.Column("author_id", sa.String(36), nullable=False),
+    sa.Column("sequence", sa.BigInteger, nullable=False),
+    sa.Column("position", sa.BigInteger, nullable=False),
+    sa.Index("ledger_messages_v1_by_author", "author_id", "group_id", "position"),
+)
+
 Statements = Sequence[sa.Executable]
 
 
 def ledger() -> Projection:
     """The view of accesses."""
-    return Projection("ledger_v1", "audit", (TOPIC,), METADATA, reduce)
+    return Projection("ledger_v1", "audit", (TOPIC, CHAT_TOPIC), METADATA, reduce)
 
 
 def reduce(event: Event) -> Statements:
@@ -86,8 +106,14 @@ def reduce(event: Event) -> Statements:
             return (*_recorded(recorded, event), _head(event))
         case LiveAccessClosed() as closed:
             this = sa.and_(LEDGER.c.access_id == closed.access_id, LEDGER.c.group_id == key_of(event.stream))
-            ended = {"ended_at_us": closed.at.ToMicroseconds(), "position": event.position}
+            ended = {
+                "ended_at_us": closed.at.ToMicroseconds(),
+                "last_position": closed.last_position,
+                "position": event.position,
+            }
             return (sa.update(LEDGER).where(this).values(ended), _head(event))
+        case MessageSent() as sent:
+            return (_message(sent, event),)
         case _:
             return ()
 
@@ -98,9 +124,10 @@ def _recorded(recorded: AccessesRecorded, event: Event) -> Statements:
     rows = [_row(group_id, access, index, count, event) for index, access in enumerate(recorded.accesses)]
     places = [{"group_id": group_id, "revision": revision, "index": index} for index in range(count)]
     objects = [
-        {"object_id": object_id, **place}
+        {"object_id": object_id, **place, "first": objects.first, "last": objects.last}
         for access, place in zip(recorded.accesses, places, strict=True)
-        for object_id in sorted({one for objects in access.objects for one in objects.ids})
+        for objects in access.objects
+        for object_id in objects.ids
     ]
     authors = [
         {"author_id": author_id, **place}
@@ -126,7 +153,7 @@ def _row(group_id: str, access: Access, index: int, of: int, event: Event) -> di
         "revision": event.revision,
         "index": index,
         "of": of,
-        "place": event.position * _MOST_PER_EVENT + index,
+        "place": event.position * PLACES_PER_EVENT + index,
         "access_id": access.access_id,
         "repeats": False,
         "reader_id": access.reader_id,
@@ -139,7 +166,21 @@ def _row(group_id: str, access: Access, index: int, of: int, event: Event) -> di
         "record": access.SerializeToString(deterministic=True),
         "position": event.position,
         "ended_at_us": None,
+        "last_position": None,
     }
+
+
+def _message(sent: MessageSent, event: Event) -> sa.Executable:
+    # A message that was appended twice keeps its first place, as in its room.
+    row = {
+        "message_id": sent.message_id,
+        "room_id": sent.room_id,
+        "group_id": sent.group_id,
+        "author_id": sent.author_id,
+        "sequence": event.revision + 1,
+        "position": event.position,
+    }
+    return insert(MESSAGES).values(row).on_conflict_do_nothing()
 
 
 def _head(event: Event) -> sa.Executable:

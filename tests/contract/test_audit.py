@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from regard.audit.v1 import audit_pb2 as pb
 from regard.audit.v1.events_pb2 import (
     ACTION_READ,
@@ -18,6 +19,7 @@ from regard.audit.v1.events_pb2 import (
     READER_KIND_COLLEAGUE,
     READER_KIND_MEMBER,
 )
+from regard.chat.v1.events_pb2 import MessageSent
 from regard.common.v1.common_pb2 import LEVEL_CONFIDENTIAL, LEVEL_OPEN, PURPOSE_INTERNAL_AUDIT, PageRequest
 from regard.common.v1.options_pb2 import ROLE_AUDITOR
 from regard.groups.v1.rules_pb2 import (
@@ -30,6 +32,7 @@ from regard.groups.v1.rules_pb2 import (
 from services.access import Action, Guard, Object
 from services.audit import queries
 from services.audit.service import build
+from services.audit.views import MESSAGES
 from services.common import contracts
 from services.common.errors import Refused
 from services.common.internalkey import load_internal_key
@@ -42,7 +45,7 @@ from services.embedded.kafka import EmbeddedKafka
 from tests.contract.streaming import QUICK, QUICK_RELAY, SESSION_TIMEOUT_MS, ending
 from tests.guarded import CODEC, Site, eventually, person, soon
 
-AUDIT = contracts.event_file_of("audit")
+FOLLOWED = [contracts.event_file_of(service) for service in ("audit", "chat")]
 
 
 class Audit(Site):
@@ -81,7 +84,9 @@ class Audit(Site):
         )
         async with runs:
             await runs.enter_async_context(ending(runner.run()))
-            await runs.enter_async_context(ending(Relay(kernel.store, kernel.kafka, AUDIT, timing=QUICK_RELAY).run()))
+            for file in FOLLOWED:
+                relay = Relay(kernel.store, kernel.kafka, file, timing=QUICK_RELAY)
+                await runs.enter_async_context(ending(relay.run()))
             for task in self.service.tasks:
                 await runs.enter_async_context(ending(task()))  # type: ignore[arg-type]
             await soon(runner.caught_up.wait())
@@ -103,6 +108,12 @@ class Audit(Site):
         async with self.kernel.database("audit").read() as connection:
             return (await queries.head(connection, group_id))[0] >= revision
 
+    async def has_message(self, message_id: str) -> bool:
+        """Whether the view knows the message."""
+        async with self.kernel.database("audit").read() as connection:
+            found = await connection.execute(sa.select(MESSAGES.c.message_id))
+            return message_id in found.scalars().all()
+
     async def list(self, who: str | Caller, group_id: str = "", **request: Any) -> pb.ListAccessesResponse:
         """Asks for the ledger."""
         with acting(who if isinstance(who, Caller) else Caller(who)):
@@ -117,7 +128,7 @@ class Audit(Site):
 
 @pytest.fixture
 async def audit(tmp_path: Path) -> AsyncIterator[Audit]:
-    kafka = EmbeddedKafka({AUDIT.topic: AUDIT.partitions})
+    kafka = EmbeddedKafka({file.topic: file.partitions for file in FOLLOWED})
     try:
         site = Audit(tmp_path, kafka)
         async with site.running():
@@ -278,6 +289,44 @@ async def test_an_object_a_period_and_what_concerns_me(audit: Audit) -> None:
     await audit.remove(other, awa)
     about_me = await audit.list(awa, scope=pb.ListAccessesRequest.SCOPE_ABOUT_ME)
     assert [entry.objects[0].ids[0] for entry in about_me.entries] == ["p1"]
+
+
+async def test_who_read_a_message_is_told_from_runs_and_live_accesses(audit: Audit) -> None:
+    awa, ben, chloe, dmitri = person(), person(), person(), person()
+    group_id, room = await audit.group(awa, ben, chloe, dmitri, readers=READERS_SHOWN_EVERYONE_BY_NAME), person()
+
+    def message(sequence: int, author: str) -> Object:
+        return Object("message", f"m{sequence}", LEVEL_CONFIDENTIAL, author, room, sequence)
+
+    async def send(sequence: int, author: str) -> int:
+        sent = MessageSent(message_id=f"m{sequence}", room_id=room, group_id=group_id, author_id=author)
+        await audit.write(f"talk-{room}", sent)
+        return await audit.store.inner.head(("talk-",))
+
+    async def readers_of(message_id: str) -> set[str]:
+        asked = {"scope": pb.ListAccessesRequest.SCOPE_OBJECT, "object_id": message_id}
+        return {entry.reader_id for entry in (await audit.list(awa, group_id, **asked)).entries}
+
+    await send(1, awa)
+    everything = [Object("group", group_id, LEVEL_CONFIDENTIAL)]
+    async with audit.shared.live(Caller(chloe), group_id, everything) as live:
+        live.delivered(await send(2, awa))
+    await send(3, awa)
+    await audit.read(ben, group_id, message(1, awa), message(2, awa))
+    async with audit.shared.live(Caller(dmitri), group_id, everything):
+        await send(4, dmitri)
+        await send(5, awa)
+        await audit.shown(group_id)
+        await eventually(lambda: audit.has_message("m5"))
+        assert await readers_of("m1") == {ben}
+        assert await readers_of("m2") == {ben, chloe}
+        assert await readers_of("m3") == set()
+        assert await readers_of("m4") == set()
+        assert await readers_of("m5") == {dmitri}
+        about_me = await audit.list(awa, scope=pb.ListAccessesRequest.SCOPE_ABOUT_ME)
+        assert {entry.reader_id for entry in about_me.entries} == {ben, chloe, dmitri}
+        about_dmitri = await audit.list(dmitri, scope=pb.ListAccessesRequest.SCOPE_ABOUT_ME)
+        assert {entry.reader_id for entry in about_dmitri.entries} == set()
 
 
 async def test_counts_do_not_tell_the_minute(audit: Audit) -> None:

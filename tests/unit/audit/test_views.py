@@ -18,10 +18,11 @@ from regard.audit.v1.events_pb2 import (
     LiveAccessClosed,
     Objects,
 )
+from regard.chat.v1.events_pb2 import MessageSent
 from regard.groups.v1.events_pb2 import GroupArchived
 
 from services.audit import queries
-from services.audit.views import AUTHORS, LEDGER, METADATA, OBJECTS, reduce
+from services.audit.views import AUTHORS, LEDGER, MESSAGES, METADATA, OBJECTS, reduce
 from services.common.codec import Event
 from services.common.database import Database
 from services.common.ids import Position, StreamName
@@ -98,6 +99,21 @@ async def test_each_access_has_its_place_what_it_touched_and_whose_it_was(view: 
     assert [(row["author_id"], row["index"]) for row in await view.rows(AUTHORS)] == [("ben", 0)]
 
 
+async def test_runs_and_messages_keep_their_places(view: View) -> None:
+    run = access("a1")
+    del run.objects[:]
+    run.objects.extend(
+        [Objects(type="message", ids=["r"], first=2, last=5), Objects(type="message", ids=["r"], first=9, last=9)]
+    )
+    await view.given(recorded(run), MessageSent(message_id="m", room_id="r", group_id=GROUP, author_id="ben"))
+    assert [(row["object_id"], row["first"], row["last"]) for row in await view.rows(OBJECTS)] == [
+        ("r", 2, 5),
+        ("r", 9, 9),
+    ]
+    (message,) = await view.rows(MESSAGES)
+    assert (message["message_id"], message["room_id"], message["sequence"], message["position"]) == ("m", "r", 2, 101)
+
+
 async def test_an_event_that_was_appended_twice_keeps_its_place_and_is_listed_once(view: View) -> None:
     await view.given(recorded(access("a1", "p1")), recorded(access("a1", "p1")), recorded(access("a2", "p1")))
     assert [(row["access_id"], row["repeats"]) for row in await view.rows(LEDGER)] == [
@@ -117,6 +133,7 @@ async def test_a_live_access_that_ends_says_so_and_moves_the_head(view: View) ->
     await view.given(recorded(access("a1"), access("a2")), closed)
     first, second = await view.rows(LEDGER)
     assert (first["ended_at_us"], first["position"]) == (int(AT.timestamp() * 1_000_000), 101)
+    assert (first["last_position"], second["last_position"]) == (7, None)
     assert (second["ended_at_us"], second["position"]) == (None, 100)
     async with view.database.read() as connection:
         assert await queries.head(connection, GROUP) == (1, 101)

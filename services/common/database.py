@@ -146,6 +146,15 @@ class Database:
                     await transaction.execute(sa.schema.CreateSchema(self._schema, if_not_exists=True))
             await transaction.run_sync(metadata.create_all)
 
+    async def forget_deleted(self) -> None:
+        """Leaves nothing of deleted rows in SQLite's write-ahead log; PostgreSQL forgets them when it vacuums."""
+        if self._one_writer is None:
+            return
+        async with self._one_writer, self._engine.connect() as connection:
+            raw = await connection.get_raw_connection()  # a checkpoint is not possible inside a transaction
+            if raw.driver_connection:
+                await raw.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     async def dispose(self) -> None:
         """Closes every connection."""
         await self._engine.dispose()
@@ -203,6 +212,7 @@ def _set_up_sqlite(synchronous: str) -> Callable[[_Connection, object], None]:
             "journal_mode = WAL",
             f"synchronous = {synchronous}",
             "foreign_keys = ON",
+            "secure_delete = ON",  # a destroyed key must not linger in a free page
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()

@@ -98,6 +98,7 @@ class ContentKeys:
             destroyed = sa.update(KEYED_GROUPS).where(KEYED_GROUPS.c.group_id == group_id).values(destroyed=True)
             await transaction.execute(destroyed)
             await transaction.execute(sa.delete(CONTENT_KEYS).where(CONTENT_KEYS.c.group_id == group_id))
+        await self._database.forget_deleted()
 
     async def _locked(self, transaction: AsyncConnection, group_id: str) -> bool:
         """Whether the group's keys were destroyed; nobody else changes that until the transaction ends."""

@@ -90,9 +90,14 @@ async def test_destroyed_keys_are_not_in_the_file(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "vault.sqlite") as file:
         (wrapped,) = file.execute("SELECT wrapped FROM content_keys").fetchone()
     file.close()
+
+    def everything() -> bytes:
+        return b"".join(path.read_bytes() for path in tmp_path.iterdir())
+
+    assert wrapped in everything()
     await keys.destroy("group")
+    assert wrapped not in everything()
     await database.dispose()
-    assert wrapped not in b"".join(path.read_bytes() for path in tmp_path.iterdir())
 
 
 async def test_the_vault_alone_opens_nothing(databases: tuple[Database, Database]) -> None:

@@ -114,8 +114,9 @@ async def _serve(settings: Settings, plan: Plan, language: Language) -> int:
 
 
 async def _check(settings: Settings, builds: Mapping[str, Build], language: Language) -> int:
-    """Tells of each view whether it is as its events say; 1 if one isn't."""
-    _prepare(settings.data)
+    """Tells of each view whether it is as its events say; 1 if one isn't. Raises Refused (RUN-07) if there is nothing."""
+    if not settings.eventstore_uri and not (settings.data / "eventstore").is_dir():
+        raise refusals.NOTHING_TO_CHECK(folder=str(settings.data.absolute()))
     agree = True
     async with open_at_rest(settings, builds) as (kernel, services):
         for service in services:

@@ -50,3 +50,11 @@ UNKNOWN_TARGET = refusal(
     remedy_en="Targets: {targets}.",
     remedy_fr="Cibles : {targets}.",
 )
+NOTHING_TO_CHECK = refusal(
+    "RUN-07",
+    Kind.NOT_FOUND,
+    en="There is no data of Regard in {folder}.",
+    fr="Il n’y a pas de données de Regard dans {folder}.",
+    remedy_en="Set REGARD_DATA to the folder of the installation to check.",
+    remedy_fr="Réglez REGARD_DATA sur le dossier de l’installation à vérifier.",
+)

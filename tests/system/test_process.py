@@ -133,3 +133,10 @@ def test_the_whole_contract_is_served(start: Callable[..., Product]) -> None:
     process.ready()
     served = next(line for line in process.out.read_text().splitlines() if line.startswith("  services: "))
     assert {method.service for method in contracts.methods()} <= set(served.removeprefix("  services: ").split(", "))
+
+
+def test_where_there_is_nothing_to_check_it_says_so(start: Callable[..., Product]) -> None:
+    process = start("check")
+    assert process.ended() == 1
+    assert process.err.read_text().startswith("RUN-07")
+    assert not process.data.exists()

@@ -114,7 +114,7 @@ async def _serve(settings: Settings, plan: Plan, language: Language) -> int:
 
 
 async def _check(settings: Settings, builds: Mapping[str, Build], language: Language) -> int:
-    """Tells of each view whether it is as its events say; 1 if one isn't. Raises Refused (RUN-07) if there is nothing."""
+    """Tells of each view whether it is as its events say; 1 if one is not. Raises Refused (RUN-07): no data."""
     if not settings.eventstore_uri and not (settings.data / "eventstore").is_dir():
         raise refusals.NOTHING_TO_CHECK(folder=str(settings.data.absolute()))
     agree = True

@@ -1,6 +1,6 @@
 """Grouping statements changes nothing but the number of round trips."""
 
-import random
+import uuid
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -72,7 +72,7 @@ STATEMENTS = st.lists(
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(statements=STATEMENTS)
 async def test_the_result_is_that_of_one_by_one(tmp_path: Path, statements: list[sa.Executable]) -> None:
-    opened = Database(f"sqlite+aiosqlite:///{tmp_path}/{random.getrandbits(64)}.sqlite")
+    opened = Database(f"sqlite+aiosqlite:///{tmp_path}/{uuid.uuid4()}.sqlite")
     try:
         await opened.create(METADATA)
         found = []
@@ -83,10 +83,8 @@ async def test_the_result_is_that_of_one_by_one(tmp_path: Path, statements: list
                 else:
                     for statement in statements:
                         await transaction.execute(statement)
-                found.append(
-                    [(await transaction.execute(sa.select(t).order_by(t.c.id))).all() for t in (PEOPLE, NOTES)]
-                )
                 for table in (PEOPLE, NOTES):
+                    found.append((await transaction.execute(sa.select(table).order_by(table.c.id))).all())
                     await transaction.execute(sa.delete(table))
         assert found[:2] == found[2:]
     finally:

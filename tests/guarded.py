@@ -22,7 +22,7 @@ from regard.groups.v1.rules_pb2 import (
     Rules,
 )
 
-from services.access import Action, Guard, Object, Place
+from services.access import Action, Erased, Guard, Object, Place
 from services.common import contracts
 from services.common.codec import Codec
 from services.common.decider import CommandContext, append_unconditionally
@@ -41,6 +41,7 @@ from services.common.rpc import Caller
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 CODEC = Codec(contracts.event_files())
+TEXT = "the plan"
 DEADLINE_S = 20.0
 """How long a test waits for what has to happen; never a measure of anything."""
 
@@ -276,6 +277,13 @@ class Post:
         self.object = object
         self.sealed = sealed
         self.place = place
+
+
+async def read(guard: Guard, who: str, group_id: str, *posts: Post) -> list[str | Erased]:
+    """What a service does for a call that reads."""
+    sight = await guard.sight(Caller(who), group_id, Action.READ)
+    grant = await guard.enter(sight, [post.object for post in posts])
+    return [await grant.open(post.sealed, post.place) for post in posts]
 
 
 def person() -> str:

@@ -38,21 +38,12 @@ from services.access import Action, Erased, Guard, Live, Object, Place
 from services.common.errors import Refused
 from services.common.rpc import Caller
 from services.common.sealing import DataKey, NotSealedHere
-from tests.guarded import Post, Site, eventually, person, soon, touched
-
-TEXT = "the plan"
+from tests.guarded import TEXT, Site, eventually, person, read, soon, touched
 
 
 @pytest.fixture
 async def site() -> Site:
     return Site()
-
-
-async def read(guard: Guard, who: str, group_id: str, *posts: Post) -> list[str | Erased]:
-    """What a service does for a call that reads."""
-    sight = await guard.sight(Caller(who), group_id, Action.READ)
-    grant = await guard.enter(sight, [post.object for post in posts])
-    return [await grant.open(post.sealed, post.place) for post in posts]
 
 
 async def refused(awaitable: Awaitable[object], id: str) -> None:

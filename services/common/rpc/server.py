@@ -15,9 +15,15 @@ Servicers = Iterable[tuple[Callable[[Any, grpc.aio.Server], None], Any]]
 
 STOP_GRACE_S = 3.0
 
+_MOST_METADATA_BYTES = 128 * 1024
+
 _OPTIONS = (
     # Above our own limit, so that what is too large gets an id and a sentence; beyond this, gRPC cuts it off.
     ("grpc.max_receive_message_length", 4 * MAX_REQUEST_BYTES),
+    # The gateway passes on up to 60 KiB of headers, and a path of JSON twice: beyond its default of 16 KiB, gRPC would
+    # refuse them in words of its own.
+    ("grpc.max_metadata_size", _MOST_METADATA_BYTES),
+    ("grpc.absolute_max_metadata_size", _MOST_METADATA_BYTES),
     ("grpc.so_reuseport", 0),
     # The gateway pings idle connections every 30 s, which gRPC would otherwise take for an attack.
     ("grpc.keepalive_permit_without_calls", 1),

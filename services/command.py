@@ -5,7 +5,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from services import refusals
@@ -15,7 +15,7 @@ from services.common.internalkey import BadInternalKey
 from services.common.masterkey import BadMasterKey
 from services.common.settings import BadSettings, Settings, load_settings, misspelt
 from services.common.telemetry import open_telemetry
-from services.installation import Build, Discovered, PartDied, Plan, discover, open_at_rest, open_installation
+from services.installation import PartDied, Plan, builds, discover, open_at_rest, open_installation
 
 _DESCRIPTION = "Runs parts of Regard in this process until Ctrl-C. / Lance des parties de Regard jusqu’à Ctrl-C."
 _PARTS = {
@@ -37,11 +37,10 @@ def main(arguments: Sequence[str]) -> int:
     try:
         settings = load_settings()
         plan = _plan(targets, services)
-        at_rest = {name: service.build for name, service in services.items()}
         for sentence in misspelt(os.environ):
             _tell(sentence)
         with open_telemetry(settings, "+".join(targets)):
-            return _run(_check(settings, at_rest, language) if plan is None else _serve(settings, plan, language))
+            return _run(_check(settings, language) if plan is None else _serve(settings, plan, language))
     except BadSettings as bad:
         return _fail("\n".join(bad.sentences))
     except (BadMasterKey, BadInternalKey) as bad:
@@ -75,7 +74,7 @@ def _parser(services: Iterable[str]) -> argparse.ArgumentParser:
     return parser
 
 
-def _plan(targets: Sequence[str], services: Mapping[str, Discovered]) -> Plan | None:
+def _plan(targets: Sequence[str], services: Collection[str]) -> Plan | None:
     """What to run; None for `check`, which runs nothing."""
     known = (*_PARTS, *services)
     for target in targets:
@@ -85,11 +84,7 @@ def _plan(targets: Sequence[str], services: Mapping[str, Discovered]) -> Plan | 
         return None
     everything = "all" in targets
     return Plan(
-        services={
-            name: service.build
-            for name, service in services.items()
-            if name in targets or (everything and not service.on_request)
-        },
+        services=builds(targets, everything=everything),
         relays=everything or "relay" in targets,
         gateway=everything or "gateway" in targets,
         eventstore="eventstore" in targets,
@@ -113,12 +108,12 @@ async def _serve(settings: Settings, plan: Plan, language: Language) -> int:
     return 0
 
 
-async def _check(settings: Settings, builds: Mapping[str, Build], language: Language) -> int:
+async def _check(settings: Settings, language: Language) -> int:
     """Tells of each view whether it is as its events say; 1 if one is not. Raises Refused (RUN-07): no data."""
     if not settings.eventstore_uri and not (settings.data / "eventstore").is_dir():
         raise refusals.NOTHING_TO_CHECK(folder=str(settings.data.absolute()))
     agree = True
-    async with open_at_rest(settings, builds) as (kernel, services):
+    async with open_at_rest(settings, builds((), everything=True)) as (kernel, services):
         for service in services:
             for projection in service.projections:
                 database = kernel.database(service.name)

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import importlib
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -77,19 +77,20 @@ class PartDied(Exception):
         return refusals.PART_DIED(part=self.part, reason=reason)
 
 
-@dataclass(frozen=True, slots=True)
-class Discovered:
-    """A service that could run. `on_request`: only if it is named, not as part of `all`."""
-
-    build: Build
-    on_request: bool
+def discover() -> tuple[str, ...]:
+    """The name of every service: each package with a service.py."""
+    return tuple(sorted(path.parent.name for path in Path(__file__).parent.glob("*/service.py")))
 
 
-def discover() -> Mapping[str, Discovered]:
-    """Every service, by name: each package with a service.py, which says ON_REQUEST = True if it isn't for everyone."""
-    names = sorted(path.parent.name for path in Path(__file__).parent.glob("*/service.py"))
-    modules = {name: importlib.import_module(f"services.{name}.service") for name in names}
-    return {name: Discovered(module.build, getattr(module, "ON_REQUEST", False)) for name, module in modules.items()}
+def builds(named: Collection[str], *, everything: bool) -> Mapping[str, Build]:
+    """How to build the services that are named or, with `everything`, all but those that say ON_REQUEST = True."""
+    found: dict[str, Build] = {}
+    for name in discover():
+        if everything or name in named:
+            module = importlib.import_module(f"services.{name}.service")
+            if name in named or not getattr(module, "ON_REQUEST", False):
+                found[name] = module.build
+    return found
 
 
 @contextlib.asynccontextmanager

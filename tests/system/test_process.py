@@ -99,7 +99,7 @@ def test_traces_and_measures_are_given_to_those_who_ask_and_name_nobody(start: C
     with socket.create_server(("127.0.0.1", 0)) as free:
         metrics_port = free.getsockname()[1]
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Collector) as collector:
-        threading.Thread(target=collector.serve_forever).start()
+        threading.Thread(target=collector.serve_forever, daemon=True).start()
         process = start(
             "all",
             OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{collector.server_port}",

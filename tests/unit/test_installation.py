@@ -9,10 +9,11 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from regard.identity.v1 import identity_pb2, identity_pb2_grpc
 
 from services.command import main, terminal_language
+from services.common import contracts
 from services.common.errors import Refused
 from services.common.kernel import Kernel, Service
 from services.common.settings import Settings, load_settings
-from services.installation import Build, Installation, PartDied, Plan, discover, open_at_rest, open_installation
+from services.installation import Build, Installation, PartDied, Plan, builds, discover, open_at_rest, open_installation
 from tests.unit.common.border import House
 
 _LIMIT_S = 20
@@ -172,9 +173,12 @@ async def test_what_is_not_said_is_asked_for(settings: Settings, given: dict[str
 
 
 def test_services_are_discovered() -> None:
-    found = discover()
-    assert "identity" in found
-    assert not found["identity"].on_request
+    assert {method.service for method in contracts.methods()} <= set(discover())
+    every = builds((), everything=True)
+    assert "identity" in every
+    assert "demo" not in every
+    assert set(builds(["identity"], everything=False)) == {"identity"}
+    assert builds(["eventstore"], everything=False) == {}
 
 
 def test_an_unknown_target_is_refused_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:

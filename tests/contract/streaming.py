@@ -1,6 +1,7 @@
 """A service reduced to what moves events: one topic, one view, an event store in memory, Kafka in process."""
 
 import asyncio
+import os
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -88,7 +89,17 @@ class Stage:
         self.embedded = embedded
         self.kafka: Kafka = embedded.connection(session_timeout_ms=SESSION_TIMEOUT_MS)
         self.store = MemoryEventStore(system_clock)
-        self.database = Database(f"sqlite+aiosqlite:///{folder}/notes.sqlite")
+        # With REGARD_TEST_DATABASE_URL=postgresql+asyncpg://... the same tests run there, each in a schema of its own.
+        url = os.environ.get("REGARD_TEST_DATABASE_URL")
+        self.schema = f"test_{uuid.uuid4().hex}" if url else ""
+        self.database = Database(url or f"sqlite+aiosqlite:///{folder}/notes.sqlite", schema=self.schema)
+
+    async def close(self) -> None:
+        """Lets go of the database, and leaves nothing on a server."""
+        if self.schema:
+            async with self.database.begin() as transaction:
+                await transaction.execute(sa.schema.DropSchema(self.schema, cascade=True, if_exists=True))
+        await self.database.dispose()
 
     async def write(self, stream: str, *texts: str) -> list[Recorded]:
         """Appends events to the store alone."""
@@ -228,5 +239,5 @@ async def stage(folder: Path) -> AsyncIterator[Stage]:
     try:
         yield built
     finally:
-        await built.database.dispose()
+        await built.close()
         embedded.close()

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import sqlite3
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
@@ -14,7 +13,7 @@ import sqlalchemy as sa
 from google.protobuf.wrappers_pb2 import StringValue
 
 from services.common import consistency
-from services.common.check import Difference, compare
+from services.common.check import Difference, check
 from services.common.codec import Event
 from services.common.database import BUSY
 from services.common.errors import Refused
@@ -369,7 +368,7 @@ async def test_rebuilding_gives_the_same_rows_and_no_reaction(notes: Stage, tmp_
     await notes.write(STREAMS[0], "later")
     await rebuild(view(), notes.store, CODEC, anew.database, event_files=[NOTES])
     assert await anew.shows_everything()
-    await anew.database.dispose()
+    await anew.close()
     assert len(handled.texts) == 40
 
 
@@ -382,14 +381,14 @@ async def test_comparing_finds_each_kind_of_difference_and_no_content(notes: Sta
     async with notes.running(projection):
         pass
     await notes.write(STREAMS[0], "not yet in the view")
-    check = (projection, notes.database, notes.store, CODEC, tmp_path)
-    assert await compare(*check, event_files=[NOTES]) == []
+    view = (projection, notes.database, notes.store, CODEC)
+    assert (await check(*view, event_files=[NOTES])).agrees
     async with notes.database.begin() as transaction:
         await transaction.execute(sa.delete(LINES).where(LINES.c.position == 3))
         await transaction.execute(sa.insert(LINES).values(position=99, stream="note-1", text="made up"))
         await transaction.execute(sa.update(TOTALS).where(TOTALS.c.stream == "note-2").values(lines=7))
-    found = await compare(*check, event_files=[NOTES])
-    assert found == [
+    found = await check(*view, event_files=[NOTES])
+    assert list(found.differences) == [
         Difference("lines_v1", ("3",), "missing"),
         Difference("lines_v1", ("99",), "unexpected"),
         Difference("totals_v1", ("note-2",), "different"),
@@ -420,22 +419,19 @@ async def test_a_new_version_is_filled_beside_the_old_one(notes: Stage) -> None:
 
 
 async def test_positions_and_rows_are_one_transaction(notes: Stage) -> None:
-    """At every moment the file holds exactly the events up to its positions."""
-    projection = view()
-    path = notes.folder / "notes.sqlite"
-    async with notes.running(projection), notes.relaying():
-        reader = sqlite3.connect(path, isolation_level=None)
-        try:
-            seen = set()
-            for number in range(40):
-                await notes.write(STREAMS[0], str(number))
+    """At every moment the view holds exactly the events up to its positions."""
+    async with notes.running(view()), notes.relaying():
+        for number in range(40):
+            await notes.write(STREAMS[0], str(number))
+            async with notes.database.read() as connection:
+                reached = await connection.scalar(sa.select(sa.func.max(positions.POSITIONS.c.position)))
+                shown = (await connection.scalars(sa.select(LINES.c.position).order_by(LINES.c.position))).all()
+            assert shown == [recorded.position for recorded in await notes.log() if recorded.position <= (reached or 0)]
+        await eventually(notes.shows_everything)
+
+
+async def test_a_runner_ends_whenever_it_is_told_to(notes: Stage) -> None:
+    for moment in range(24):
+        async with asyncio.timeout(15), notes.running(view()):
+            for _ in range(7 * moment):
                 await asyncio.sleep(0)
-                reader.execute("BEGIN")
-                (reached,) = reader.execute("SELECT max(position) FROM projection_position").fetchone()
-                (rows,) = reader.execute("SELECT count(*) FROM lines_v1").fetchone()
-                reader.execute("COMMIT")
-                assert rows == reached
-                seen.add(rows)
-            await eventually(notes.shows_everything)
-        finally:
-            reader.close()

@@ -171,3 +171,11 @@ async def test_an_empty_event_is_not_a_tombstone(notes: Stage) -> None:
         (record,) = await notes.records(1)
     assert record.recorded.data == b""
     assert StringValue.FromString(record.recorded.data) == StringValue()
+
+
+async def test_a_relay_ends_whenever_it_is_told_to(notes: Stage) -> None:
+    await notes.write(STREAMS[0], "a")
+    for moment in range(24):
+        async with asyncio.timeout(15), ending(Relay(Crashing(notes.store, 1), notes.kafka, NOTES).run()):
+            for _ in range(7 * moment):
+                await asyncio.sleep(0)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, 
 from pathlib import Path
 
 from services import refusals
-from services.check import Checked, check
+from services.common.check import Checked, check
 from services.common.errors import Language, Refused
 from services.common.internalkey import BadInternalKey
 from services.common.masterkey import BadMasterKey
@@ -26,6 +26,7 @@ _PARTS = {
     "gateway": "Envoy, before the services that the settings name",
     "check": "compares every view with what its events say, while Regard runs or after",
 }
+_MOST_DIFFERENCES = 20
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -117,32 +118,28 @@ async def _check(settings: Settings, language: Language) -> int:
         for service in services:
             for projection in service.projections:
                 database = kernel.database(service.name)
-                checked = await check(projection, kernel.store, kernel.codec, database)
+                checked = await check(projection, database, kernel.store, kernel.codec)
                 agree &= checked.agrees
-                for line in _findings(checked, language):
+                for line in _findings(projection.name, checked, language):
                     _tell(line)
     return 0 if agree else 1
 
 
-def _findings(checked: Checked, language: Language) -> Iterable[str]:
-    name, french = checked.projection, language == "fr"
-    for one in checked.differences:
-        yield (
-            f"{name}: {one.table} : {one.unexplained} lignes inexpliquées, {one.lacking} lignes manquantes"
-            if french
-            else f"{name}: {one.table}: {one.unexplained} rows unexplained, {one.lacking} rows lacking"
-        )
-    if checked.set_aside:
-        count = checked.set_aside
+def _findings(name: str, checked: Checked, language: Language) -> Iterable[str]:
+    french = language == "fr"
+    for one in checked.differences[:_MOST_DIFFERENCES]:
+        kinds = {"missing": "manque", "unexpected": "de trop", "different": "autre"}
+        yield f"{name}: {one.table} {', '.join(one.key)}: {kinds[one.kind] if french else one.kind}"
+    if (more := len(checked.differences) - _MOST_DIFFERENCES) > 0:
+        yield f"{name}: … {more} {'autres' if french else 'more'}"
+    if count := checked.set_aside:
         yield f"{name}: {count} événements mis de côté" if french else f"{name}: {count} events were set aside"
     if checked.agrees:
-        yield f"{name}: {checked.rows} " + (
-            "lignes, comme le disent les événements" if french else "rows, as the events say"
-        )
+        as_said = "lignes, comme le disent les événements" if french else "rows, as the events say"
+        yield f"{name}: {checked.rows} {as_said}"
     if checked.behind:
-        yield f"{name}: " + (
-            "en retard, se rattrape au démarrage" if french else "behind, catches up when Regard starts"
-        )
+        late = "en retard, se rattrape au démarrage" if french else "behind, catches up when Regard starts"
+        yield f"{name}: {late}"
 
 
 def _prepare(data: Path) -> None:

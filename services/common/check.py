@@ -9,18 +9,18 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Literal
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.common import contracts
 from services.common.codec import Codec
 from services.common.contracts import EventFile
 from services.common.database import Database
 from services.common.eventstore import EventStore
 from services.common.ids import Position
-from services.common.projection import Partition, Projection, positions, rebuild
+from services.common.projection import Partition, Projection, Topics, positions, rebuild
 
 Key = tuple[str, ...]
 _Digests = Mapping[Key, bytes]
@@ -35,25 +35,49 @@ class Difference:
     kind: Literal["missing", "unexpected", "different"]
 
 
-async def compare(
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What checking a view showed. `behind`: the event store holds more than it has applied."""
+
+    rows: int
+    differences: tuple[Difference, ...]
+    set_aside: int
+    behind: bool
+
+    @property
+    def agrees(self) -> bool:
+        """Whether every row is as the events say, and no event was left out."""
+        return not self.differences and not self.set_aside
+
+
+async def check(
     projection: Projection,
     live: Database,
     store: EventStore,
     codec: Codec,
-    scratch_folder: Path,
     *,
     event_files: Iterable[EventFile] | None = None,
-) -> list[Difference]:
-    """The differences, by table and key; none if the view is right. It may go on being filled meanwhile.
+) -> Checked:
+    """Compares a view with one that is made anew, up to the same positions; it may go on being filled meanwhile.
 
-    The scratch file is made in `scratch_folder` and removed. Raises StoreUnavailable, Refused (DBS-..).
+    Raises StoreUnavailable, Refused (DBS-..).
     """
+    await live.create(positions.METADATA)
+    await live.create(projection.metadata)
+    failed = sa.select(sa.func.count()).where(positions.FAILED.c.name == projection.name)
     async with live.read() as connection:
         reached = await positions.stored(connection, projection.name)
+        set_aside = int(await connection.scalar(failed) or 0)
         actual = await _digests(connection, projection.metadata)
-    expected = await _rebuilt(projection, reached, store, codec, scratch_folder, event_files)
-    return sorted(
-        difference for table in expected for difference in _differences(table, actual[table], expected[table])
+    expected = await _rebuilt(projection, reached, store, codec, event_files)
+    differences = (one for table in expected for one in _differences(table, actual[table], expected[table]))
+    files = contracts.event_files() if event_files is None else event_files
+    head = await store.head(Topics(projection.topics, files).prefixes)
+    return Checked(
+        rows=sum(map(len, actual.values())),
+        differences=tuple(sorted(differences)),
+        set_aside=set_aside,
+        behind=head > max(reached.values(), default=0),
     )
 
 
@@ -62,10 +86,9 @@ async def _rebuilt(
     reached: Mapping[Partition, Position],
     store: EventStore,
     codec: Codec,
-    scratch_folder: Path,
     event_files: Iterable[EventFile] | None,
 ) -> dict[str, _Digests]:
-    with tempfile.TemporaryDirectory(prefix="check-", dir=scratch_folder) as folder:
+    with tempfile.TemporaryDirectory(prefix="regard-check-") as folder:
         scratch = Database(f"sqlite+aiosqlite:///{folder}/{projection.name}.sqlite")
         try:
             await rebuild(projection, store, codec, scratch, event_files=event_files, up_to=reached)

@@ -178,14 +178,6 @@ class Settings(BaseSettings):
         str,
         Explained("Audience named in access tokens.", "Destinataire nommé dans les jetons d'accès.", *_TEXT),
     ] = "regard"
-    jwks_url: Annotated[
-        str,
-        Explained(
-            "Where the public keys of access tokens are found; set for you when everything runs in one process.",
-            "Où se trouvent les clés publiques des jetons d'accès ; réglé d'avance quand tout est en un processus.",
-            *_URI,
-        ),
-    ] = ""
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
         Explained(

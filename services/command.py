@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import errno
 import os
 import signal
 import sys
@@ -51,6 +52,9 @@ def main(arguments: Sequence[str]) -> int:
     except Refused as refused:
         return _fail(_described(refused, language))
     except OSError as error:
+        if error.errno == errno.EADDRINUSE:  # all others that listen say so themselves
+            address = f"0.0.0.0:{load_settings().metrics_port}"
+            return _fail(_described(refusals.CANNOT_LISTEN(part="metrics", address=address), language))
         # What opens files and ports elsewhere says more; this is what is left.
         folder, reason = str(error.filename or load_settings().data), error.strerror or type(error).__name__
         return _fail(_described(refusals.DATA_UNUSABLE(folder=folder, reason=reason), language))

@@ -1,6 +1,7 @@
 """Processes put together from parts: opened in order, ended together, refused in words."""
 
 import asyncio
+import socket
 from pathlib import Path
 
 import grpc
@@ -195,6 +196,16 @@ def test_an_unusable_data_folder_is_refused(
     monkeypatch.setenv("REGARD_DATA", str(tmp_path / "file" / "data"))
     assert main(["eventstore"]) == 1
     assert capsys.readouterr().err.startswith("RUN-05 ")
+
+
+def test_a_taken_port_for_measures_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("REGARD_DATA", str(tmp_path))
+    with socket.create_server(("0.0.0.0", 0)) as taken:
+        monkeypatch.setenv("REGARD_METRICS_PORT", str(taken.getsockname()[1]))
+        assert main(["eventstore"]) == 1
+    assert capsys.readouterr().err.startswith("RUN-04 “metrics”")
 
 
 @pytest.mark.parametrize(

@@ -10,27 +10,24 @@ import pytest
 from services.common.clock import system_clock
 from services.common.database import Database
 from services.common.masterkey import MasterKey, WrongMasterKey
-from services.groups.keys import LABEL, METADATA, ContentKeys
+from services.groups.keys import LABEL, ContentKeys
+from tests.unit.groups.databases import same_database
 
 MASTER_KEY = MasterKey(bytes(32))
 
 
 @pytest.fixture
-async def databases(tmp_path: Path) -> AsyncIterator[tuple[Database, Database]]:
-    """Two processes' connections to one file."""
-    url = f"sqlite+aiosqlite:///{tmp_path}/vault.sqlite"
-    both = Database(url), Database(url)
-    await both[0].create(METADATA)
-    yield both
-    for database in both:
-        await database.dispose()
+async def databases(tmp_path: Path) -> AsyncIterator[tuple[Database, ...]]:
+    """Two processes' connections to one vault."""
+    async with same_database(tmp_path, 2) as both:
+        yield both
 
 
 def content_keys(database: Database, master_key: MasterKey = MASTER_KEY) -> ContentKeys:
     return ContentKeys(database, master_key, system_clock)
 
 
-async def test_simultaneous_processes_make_one_key_per_author(databases: tuple[Database, Database]) -> None:
+async def test_simultaneous_processes_make_one_key_per_author(databases: tuple[Database, ...]) -> None:
     processes = [content_keys(database) for database in databases]
     made = await asyncio.gather(*(process.ensure("group", ["ada", "bob", LABEL]) for process in processes * 5))
     assert all(keys == made[0] for keys in made)
@@ -38,7 +35,7 @@ async def test_simultaneous_processes_make_one_key_per_author(databases: tuple[D
     assert len({key.secret for key in made[0].values()}) == 3
 
 
-async def test_keys_belong_to_one_group_and_one_author(databases: tuple[Database, Database]) -> None:
+async def test_keys_belong_to_one_group_and_one_author(databases: tuple[Database, ...]) -> None:
     keys = content_keys(databases[0])
     here, there = await keys.ensure("here", ["ada"]), await keys.ensure("there", ["ada"])
     assert here["ada"].secret != there["ada"].secret
@@ -47,7 +44,7 @@ async def test_keys_belong_to_one_group_and_one_author(databases: tuple[Database
     assert await keys.find("nowhere", ["ada"]) == {}
 
 
-async def test_label_keys_of_many_groups_come_together(databases: tuple[Database, Database]) -> None:
+async def test_label_keys_of_many_groups_come_together(databases: tuple[Database, ...]) -> None:
     keys = content_keys(databases[0])
     groups = [f"group {number}" for number in range(1100)]
     made = {group: (await keys.ensure(group, [LABEL, "ada"]))[LABEL] for group in (groups[0], groups[-1])}
@@ -55,7 +52,7 @@ async def test_label_keys_of_many_groups_come_together(databases: tuple[Database
     assert await keys.of_labels([]) == {}
 
 
-async def test_a_destroyed_group_has_no_key_and_never_gets_one_again(databases: tuple[Database, Database]) -> None:
+async def test_a_destroyed_group_has_no_key_and_never_gets_one_again(databases: tuple[Database, ...]) -> None:
     keys = content_keys(databases[0])
     other = await keys.ensure("other", ["ada"])
     await keys.ensure("group", ["ada", LABEL])
@@ -67,13 +64,13 @@ async def test_a_destroyed_group_has_no_key_and_never_gets_one_again(databases: 
     assert await keys.find("other", ["ada"]) == other
 
 
-async def test_a_group_that_never_had_a_key_can_be_destroyed(databases: tuple[Database, Database]) -> None:
+async def test_a_group_that_never_had_a_key_can_be_destroyed(databases: tuple[Database, ...]) -> None:
     keys = content_keys(databases[0])
     await keys.destroy("group")
     assert await keys.ensure("group", ["ada"]) == {}
 
 
-async def test_no_key_is_made_while_a_group_is_destroyed(databases: tuple[Database, Database]) -> None:
+async def test_no_key_is_made_while_a_group_is_destroyed(databases: tuple[Database, ...]) -> None:
     processes = [content_keys(database) for database in databases]
     for number in range(20):
         group, authors = f"group {number}", ["ada", "bob"]
@@ -100,7 +97,7 @@ async def test_destroyed_keys_are_not_in_the_file(tmp_path: Path) -> None:
     await database.dispose()
 
 
-async def test_the_vault_alone_opens_nothing(databases: tuple[Database, Database]) -> None:
+async def test_the_vault_alone_opens_nothing(databases: tuple[Database, ...]) -> None:
     await content_keys(databases[0]).check()
     await content_keys(databases[0]).ensure("group", ["ada"])
     await content_keys(databases[0]).check()
@@ -111,7 +108,7 @@ async def test_the_vault_alone_opens_nothing(databases: tuple[Database, Database
         await stranger.find("group", ["ada"])
 
 
-async def test_a_wrapped_key_is_good_in_its_own_row_only(databases: tuple[Database, Database]) -> None:
+async def test_a_wrapped_key_is_good_in_its_own_row_only(databases: tuple[Database, ...]) -> None:
     keys = content_keys(databases[0])
     await keys.ensure("group", ["ada", "bob"])
     async with databases[0].begin() as transaction:

@@ -42,6 +42,7 @@ from services.groups import queries, views
 from services.groups.group import DECIDER, Group, stream_of
 from services.groups.queries import Due
 from services.groups.views import microseconds
+from tests.unit.groups.databases import same_database
 from tests.unit.groups.past import (
     ADA,
     BOB,
@@ -76,8 +77,8 @@ VERSION_2 = {"group_id": GROUP, "version": 2}
 class View:
     """The view of some streams, filled as a rebuilding fills it."""
 
-    def __init__(self, folder: Path) -> None:
-        self.database = Database(f"sqlite+aiosqlite:///{folder}/view.sqlite")
+    def __init__(self, database: Database) -> None:
+        self.database = database
         self.now = NOW
         self._store = MemoryEventStore(lambda: self.now)
 
@@ -90,17 +91,20 @@ class View:
 
 
 @asynccontextmanager
+async def empty_view() -> AsyncIterator[View]:
+    with tempfile.TemporaryDirectory() as folder:
+        async with same_database(Path(folder)) as (database,):
+            yield View(database)
+
+
+@asynccontextmanager
 async def view_of(*messages: Message) -> AsyncIterator[AsyncConnection]:
     """What the view holds after these events of the one group."""
-    with tempfile.TemporaryDirectory() as folder:
-        view = View(Path(folder))
-        try:
-            await view.record(stream_of(GROUP), *messages)
-            await view.fill()
-            async with view.database.read() as connection:
-                yield connection
-        finally:
-            await view.database.dispose()
+    async with empty_view() as view:
+        await view.record(stream_of(GROUP), *messages)
+        await view.fill()
+        async with view.database.read() as connection:
+            yield connection
 
 
 @settings(max_examples=20, deadline=None)
@@ -201,36 +205,34 @@ async def test_a_deleted_groups_keys_are_due_until_they_are_gone() -> None:
 
 
 @pytest.mark.parametrize("people_first", [True, False])
-async def test_who_left_the_company_is_due_whichever_topic_comes_first(tmp_path: Path, people_first: bool) -> None:
-    view = View(tmp_path)
+async def test_who_left_the_company_is_due_whichever_topic_comes_first(people_first: bool) -> None:
     facts = [
         (f"user-{BOB}", (PersonProvisioned(person_id=BOB), PersonDeactivated(person_id=BOB))),
         (stream_of(GROUP), begun(OPEN, BOB, CYD)),
     ]
-    for stream, messages in facts if people_first else facts[::-1]:
-        await view.record(stream, *messages)
+    async with empty_view() as view:
+        for stream, messages in facts if people_first else facts[::-1]:
+            await view.record(stream, *messages)
+            await view.fill()
+        async with view.database.read() as connection:
+            assert (await queries.due(connection, NOW_US)).departed == ((GROUP, BOB),)
+            assert await queries.active_people(connection, [BOB, CYD]) == set()
+        await view.record(f"user-{BOB}", PersonReactivated(person_id=BOB))
         await view.fill()
-    async with view.database.read() as connection:
-        assert (await queries.due(connection, NOW_US)).departed == ((GROUP, BOB),)
-        assert await queries.active_people(connection, [BOB, CYD]) == set()
-    await view.record(f"user-{BOB}", PersonReactivated(person_id=BOB))
-    await view.fill()
-    async with view.database.read() as connection:
-        assert (await queries.due(connection, NOW_US)).departed == ()
-        assert await queries.active_people(connection, [BOB, CYD]) == {BOB}
-    await view.database.dispose()
+        async with view.database.read() as connection:
+            assert (await queries.due(connection, NOW_US)).departed == ()
+            assert await queries.active_people(connection, [BOB, CYD]) == {BOB}
 
 
-async def test_requests_wait_in_the_order_in_which_they_came(tmp_path: Path) -> None:
-    view = View(tmp_path)
-    await view.record(stream_of(GROUP), *begun(FINDABLE), requested(CYD))
-    view.now = TOMORROW
-    await view.record(stream_of(GROUP), requested(BOB))
-    await view.fill()
-    async with view.database.read() as connection:
-        expected = [(CYD, NOW_US), (BOB, microseconds(TOMORROW))]
-        assert await queries.requests_of(connection, GROUP) == expected
-    await view.database.dispose()
+async def test_requests_wait_in_the_order_in_which_they_came() -> None:
+    async with empty_view() as view:
+        await view.record(stream_of(GROUP), *begun(FINDABLE), requested(CYD))
+        view.now = TOMORROW
+        await view.record(stream_of(GROUP), requested(BOB))
+        await view.fill()
+        async with view.database.read() as connection:
+            expected = [(CYD, NOW_US), (BOB, microseconds(TOMORROW))]
+            assert await queries.requests_of(connection, GROUP) == expected
 
 
 async def test_an_invitation_names_its_group() -> None:

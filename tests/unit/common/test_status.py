@@ -2,6 +2,7 @@
 
 import grpc
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import error_details_pb2, status_pb2
 from regard.chat.v1 import chat_pb2
 from regard.identity.v1 import identity_pb2
@@ -12,6 +13,8 @@ from services.common.rpc.refusals import FAULT
 from services.common.rpc.status import DETAILS_KEY, Invalid, Status, Violation, refused_by, status_of
 from services.common.rpc.validation import validate
 from tests.unit.common.border import NO_ROOM
+
+ImportedMessage = chat_pb2.ImportMessagesRequest.ImportedMessage
 
 
 def _details(status: Status) -> tuple[error_details_pb2.ErrorInfo, error_details_pb2.LocalizedMessage]:
@@ -100,6 +103,21 @@ def test_validation_names_nested_fields_and_passes_what_is_valid() -> None:
         validate(identity_pb2.ProvisionPersonRequest(profile=identity_pb2.Profile(name="Awa", email="nobody")))
     assert [one.field for one in refused.value.violations] == ["profile.email"]
     validate(chat_pb2.SubscribeRequest())
+
+
+@pytest.mark.parametrize(("seconds", "nanos"), [(10**15, 0), (-(10**12), 0), (0, -1), (0, 10**9)])
+def test_validation_refuses_times_that_are_none_wherever_they_are(seconds: int, nanos: int) -> None:
+    strange, known = Timestamp(seconds=seconds, nanos=nanos), Timestamp(seconds=253_402_300_799, nanos=999_999_999)
+    room = "018f2c1e-7b1a-7c3e-8a4b-000000000001"
+    message = {"external_id": "1", "author_id": room, "body": "x"}
+    messages = [ImportedMessage(written_at=known, **message), ImportedMessage(written_at=strange, **message)]
+    for request, field in (
+        (chat_pb2.ListMessagesRequest(room_id=room, before=strange), "before"),
+        (chat_pb2.ImportMessagesRequest(room_id=room, source="x", messages=messages), "messages[1].written_at"),
+    ):
+        with pytest.raises(Invalid) as refused:
+            validate(request)
+        assert [(one.field, one.rule) for one in refused.value.violations] == [(field, "timestamp.range")]
 
 
 def test_details_stay_below_what_clients_accept() -> None:

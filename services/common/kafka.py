@@ -6,7 +6,6 @@ notices what never arrived.
 """
 
 import asyncio
-import contextlib
 import logging
 import uuid
 from collections.abc import Coroutine, Mapping, Sequence
@@ -17,7 +16,7 @@ from types import MappingProxyType
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import TopicAlreadyExistsError
+from aiokafka.errors import NoError, TopicAlreadyExistsError, for_code
 from aiokafka.partitioner import murmur2
 from faststream.kafka import KafkaBroker
 
@@ -30,6 +29,8 @@ Headers = Sequence[tuple[str, bytes]]
 
 POSITION_DIGITS = 20
 _REQUEST_TIMEOUT_MS = 10_000
+_REPLICAS = 3
+_TOPIC_PAUSE_S = 0.05
 
 # The event's metadata that has a name of its own among the attributes; anything else travels under our prefix.
 _ATTRIBUTES: Mapping[str, str] = MappingProxyType(
@@ -100,17 +101,36 @@ class Kafka:
         await admin.start()
         try:
             if not self.topics_exist:
-                missing = {file.topic for file in event_files} - set(await admin.list_topics())
-                for file in event_files:
-                    if file.topic in missing:
-                        await _create(admin, file)
-            described = await admin.describe_topics([file.topic for file in event_files])
+                await _create_missing(admin, event_files)
+            actual = await _partitions(admin, [file.topic for file in event_files])
         finally:
             await admin.close()
-        actual = {topic["topic"]: len(topic["partitions"]) for topic in described}
         for file in event_files:
             if actual[file.topic] != file.partitions:
                 raise WRONG_PARTITIONS(topic=file.topic, actual=str(actual[file.topic]), expected=str(file.partitions))
+
+
+async def _create_missing(admin: AIOKafkaAdminClient, event_files: Sequence[EventFile]) -> None:
+    existing = set(await admin.list_topics())
+    missing = [file for file in event_files if file.topic not in existing]
+    if missing:
+        # aiokafka can't ask for the cluster's own default.
+        replicas = min(_REPLICAS, len((await admin.describe_cluster())["brokers"]))
+        answer = await admin.create_topics([NewTopic(file.topic, file.partitions, replicas) for file in missing])
+        for _topic, code, *_ in answer.topic_errors:
+            error = for_code(code)
+            if error not in (NoError, TopicAlreadyExistsError):
+                raise error
+
+
+async def _partitions(admin: AIOKafkaAdminClient, topics: list[str]) -> dict[str, int]:
+    """How many partitions each has; waits for brokers to hear of topics that were just made."""
+    while True:
+        described = await admin.describe_topics(topics)
+        found = {topic["topic"]: len(topic["partitions"]) for topic in described if topic["partitions"]}
+        if len(found) == len(set(topics)):
+            return found
+        await asyncio.sleep(_TOPIC_PAUSE_S)
 
 
 async def uninterrupted(step: Coroutine[None, None, None]) -> None:
@@ -127,12 +147,6 @@ async def uninterrupted(step: Coroutine[None, None, None]) -> None:
         doing.cancel()
         await asyncio.gather(doing, return_exceptions=True)
         raise
-
-
-async def _create(admin: AIOKafkaAdminClient, file: EventFile) -> None:
-    # -1: as many replicas as the cluster's own default.
-    with contextlib.suppress(TopicAlreadyExistsError):
-        await admin.create_topics([NewTopic(file.topic, file.partitions, -1)])
 
 
 @lru_cache(maxsize=65_536)

@@ -18,6 +18,7 @@ from services.common.rpc.refusals import BAD_KEY
 _COMMANDS = uuid.UUID("5d0c4bd4-6d0f-4b6f-9f2c-4f0b0b8f2d7e")
 _KEY = re.compile(r"[!-~]{1,128}")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
+MOST_ANSWERED = 16
 _propagator = TraceContextTextMapPropagator()
 
 
@@ -120,9 +121,13 @@ def command_context() -> CommandContext:
 
 
 def answer_token(topic: str, stream: str, position: int) -> None:
-    """Lets the answer carry `x-consistency-token`, with which the caller's next query sees this write."""
+    """Lets the answer carry `x-consistency-token`, with which the caller's next query sees this write.
+
+    Of many writes, as a reading of many groups makes, the last MOST_ANSWERED are told.
+    """
     if call := _current.get():
         call.answer_tokens.append(consistency.encode(topic, stream, position))
+        del call.answer_tokens[:-MOST_ANSWERED]
 
 
 def traceparent() -> str:

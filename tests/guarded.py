@@ -128,17 +128,17 @@ class FragileStore:
     async def _follow(self, after: int, prefixes: tuple[str, ...]) -> AsyncIterator[Recorded]:  # type: ignore[misc]
         self._reach()
         events = self.inner.subscribe(after=after, prefixes=prefixes)
-        cut = asyncio.ensure_future(self._cut.wait())
+        cut = arrived = asyncio.ensure_future(self._cut.wait())
         try:
             while True:
-                arrived = asyncio.ensure_future(anext(events))
+                arrived = asyncio.ensure_future(anext(events))  # type: ignore[arg-type]
                 await asyncio.wait({arrived, cut}, return_when=asyncio.FIRST_COMPLETED)
                 if cut.done():
-                    arrived.cancel()
                     raise StoreUnavailable
                 yield arrived.result()
         finally:
             cut.cancel()
+            arrived.cancel()
 
     async def set_retention(self, stream: str, *, max_count: int | None = None, max_age_s: int | None = None) -> None:
         self._reach()

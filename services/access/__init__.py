@@ -8,6 +8,7 @@ window        reading the same again within a while is one access
 live          ending live accesses in time
 revocations   who was sent away before their token ended
 keys, texts   content keys, kept in here
+tables        what views of content keep of groups
 """
 
 from services.access.content import Erased, Object
@@ -23,9 +24,11 @@ from services.access.policy import (
     fold,
     must_record,
     panel,
+    strangers,
     verdict,
 )
 from services.access.sight import Sight
+from services.access.tables import GroupTables, insert_if
 from services.common.sealing import Place
 
 __all__ = [
@@ -35,6 +38,7 @@ __all__ = [
     "Erased",
     "Grant",
     "GroupPolicy",
+    "GroupTables",
     "Guard",
     "Live",
     "Membership",
@@ -43,7 +47,9 @@ __all__ = [
     "Place",
     "Sight",
     "fold",
+    "insert_if",
     "must_record",
     "panel",
+    "strangers",
     "verdict",
 ]

@@ -35,6 +35,7 @@ __all__ = [
     "fold",
     "must_record",
     "panel",
+    "strangers",
     "verdict",
 ]
 
@@ -99,6 +100,11 @@ def verdict(
             rule = entitled.rule
             return Allowed(rule.capacity, rule.id, rule.levels, entitled.since, entitled.until)
     return Denied(_why_not(policy, person_id, action, at, entitlements))
+
+
+def strangers(policy: GroupPolicy, people: Collection[str], at: datetime) -> tuple[str, ...]:
+    """Those who could not read in the group at that moment, so that mentioning them would tell them nothing."""
+    return tuple(one for one in people if isinstance(verdict(policy, one, (), Action.READ, at), Denied))
 
 
 def panel(policy: GroupPolicy, at: datetime) -> tuple[PanelLine, ...]:

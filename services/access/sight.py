@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from regard.audit.v1.events_pb2 import ReaderKind
+from regard.audit.v1.events_pb2 import READER_KIND_MODERATOR, ReaderKind
 from regard.common.v1.common_pb2 import Level
 
 from services.access.group import GroupPolicy
@@ -33,6 +33,11 @@ class Sight:
     policy: GroupPolicy = field(repr=False)
     taken_at_s: float = field(repr=False)
     issuer: object = field(repr=False, compare=False)
+
+    @property
+    def moderates(self) -> bool:
+        """Whether it is as a moderator that the caller may do this."""
+        return self.capacity == READER_KIND_MODERATOR
 
     def reads(self, level: Level, written_at: datetime | None) -> bool:
         """Whether content of that level and time is for this reader; a time that isn't known is not held against it."""

@@ -5,10 +5,9 @@ from collections.abc import AsyncIterator, Sequence
 import grpc
 from regard.chat.v1 import chat_pb2 as api
 from regard.chat.v1.chat_pb2_grpc import ChatServiceServicer
-from regard.common.v1.common_pb2 import PageInfo, Sealed
+from regard.common.v1.common_pb2 import PageInfo
 from regard.groups.v1.groups_pb2 import OpenDirectGroupRequest
 from regard.groups.v1.groups_pb2_grpc import GroupInternalServiceStub
-from regard.groups.v1.rules_pb2 import MEMBER_ROLE_MODERATOR
 
 from services.access import Action, Guard, Sight
 from services.chat import queries, rendering
@@ -17,9 +16,10 @@ from services.chat.cursor import Cursor
 from services.chat.messages import Messages
 from services.chat.queries import MessageRow, RoomRow
 from services.chat.refusals import ALONE, NO_SUCH_ROOM, NOT_A_MODERATOR
-from services.chat.room import CloseRoom, OpenRoom, Room
-from services.chat.rooms import Rooms, name_place
+from services.chat.room import CloseRoom, OpenRoom
+from services.chat.rooms import Rooms
 from services.chat.subscription import Subscription
+from services.chat.views import GROUPS
 from services.common import moments, paging, rpc
 from services.common.database import Database
 from services.common.ids import derived_id
@@ -75,15 +75,13 @@ class ChatApi(ChatServiceServicer):
     async def ListRooms(self, request: api.ListRoomsRequest, context: Context) -> api.ListRoomsResponse:
         caller = rpc.caller()
         async with self._database.read() as tx:
-            group_ids = [request.group_id] if request.group_id else await queries.groups_of(tx, caller.person_id)
+            group_ids = [request.group_id] if request.group_id else await GROUPS.of(tx, caller.person_id)
             rows = await queries.rooms_of(tx, group_ids)
         sights = await self._guard.sights(caller, {row.group_id for row in rows}, Action.READ)
-        rows = [row for row in rows if row.group_id in sights]
-        size, start = paging.size_of(request.page), 0
-        if key := paging.decode(request.page.token, ("",)):
-            start = next((i + 1 for i, row in enumerate(rows) if row.room_id == key[0]), len(rows))
-        shown = rows[start : start + size]
-        more = paging.encode((shown[-1].room_id,)) if len(rows) > start + size else ""
+        size, key = paging.size_of(request.page), paging.decode(request.page.token, (0, ""))
+        rows = [row for row in rows if row.group_id in sights and (key is None or row.key < key)]
+        shown = rows[:size]
+        more = paging.encode(shown[-1].key) if len(rows) > size else ""
         return api.ListRoomsResponse(rooms=await self._shown(shown), page=PageInfo(next_token=more))
 
     async def GetRoom(self, request: api.GetRoomRequest, context: Context) -> api.GetRoomResponse:
@@ -95,8 +93,8 @@ class ChatApi(ChatServiceServicer):
         return api.GetRoomResponse(room=(await self._shown([row]))[0])
 
     async def CloseRoom(self, request: api.CloseRoomRequest, context: Context) -> api.CloseRoomResponse:
-        room, sight = await self._rooms.sight(request.room_id, Action.READ)
-        if not _moderates(sight, room):
+        _, sight = await self._rooms.sight(request.room_id, Action.READ)
+        if not sight.moderates:
             raise NOT_A_MODERATOR()
         await self._rooms.execute(request.room_id, CloseRoom(sight.caller.person_id))
         return api.CloseRoomResponse()
@@ -170,16 +168,4 @@ class ChatApi(ChatServiceServicer):
         return shown
 
     async def _shown(self, rows: Sequence[RoomRow]) -> list[api.Room]:
-        async with self._database.read() as tx:
-            marks = await queries.marks_of(tx, rpc.caller().person_id, [row.room_id for row in rows])
-        labels = [(Sealed.FromString(row.name), name_place(row.room_id)) for row in rows]
-        names = await self._guard.open_labels(labels)
-        return [
-            rendering.room(row, rendering.name(name), marks.get(row.room_id, 0))
-            for row, name in zip(rows, names, strict=True)
-        ]
-
-
-def _moderates(sight: Sight, room: Room) -> bool:
-    membership = sight.policy.members.get(sight.caller.person_id)
-    return not room.direct and membership is not None and membership.role == MEMBER_ROLE_MODERATOR
+        return await rendering.rooms(self._guard, self._database, rows, rpc.caller().person_id)

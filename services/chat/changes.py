@@ -8,6 +8,7 @@ from regard.groups.v1 import events_pb2 as groups
 from services.chat import queries
 from services.common.codec import Event
 from services.common.database import Database
+from services.common.errors import Refused
 from services.common.live import Behind, Live
 from services.common.projection import Projection
 
@@ -22,15 +23,17 @@ class MessageChanged:
 
 @dataclass(frozen=True, slots=True)
 class RoomChanged:
-    """A room was opened or closed."""
+    """A room was opened or closed, at that position."""
 
+    position: int
     row: queries.RoomRow
 
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """Someone belongs to a group from here."""
+    """Someone belongs to a group from that position on."""
 
+    position: int
     person_id: str
     group_id: str
 
@@ -53,8 +56,8 @@ class Changes:
                 async with self._projection.committed.subscribe() as committed:
                     async for batch in committed:
                         self.published.publish(await self._changes(batch))
-            except Behind:
-                # What was missed is in the tables: subscribers are told to resume from their cursors.
+            except (Behind, Refused):
+                # What was missed, or could not be read just now, is in the tables: subscribers are told to resume.
                 self.published.interrupt()
 
     async def _changes(self, batch: tuple[Event, ...]) -> tuple[Change, ...]:
@@ -70,9 +73,9 @@ class Changes:
         for event in batch:
             match event.message:
                 case groups.MemberAdded() as added:
-                    changes.append(Joined(added.person_id, added.group_id))
+                    changes.append(Joined(event.position, added.person_id, added.group_id))
                 case chat.RoomOpened() | chat.RoomClosed() as room if room.room_id in room_rows:
-                    changes.append(RoomChanged(room_rows[room.room_id]))
+                    changes.append(RoomChanged(event.position, room_rows[room.room_id]))
                 case message if isinstance(message, _OF_MESSAGES) and message.message_id in message_rows:
                     row = message_rows[message.message_id]
                     # A message that was appended twice keeps its first place, and is told once.

@@ -2,7 +2,6 @@
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.chat.rendering import talk
 from services.chat.rooms import TOPIC
 from services.common import contracts, paging
 from services.common.kafka import partition_of
@@ -34,23 +33,19 @@ class Cursor:
         """The token."""
         return paging.encode(tuple(self._reached))
 
-    def passed(self, room_id: str, position: int) -> bool:
-        """Whether that change of that room was told already."""
-        return position <= self.of(room_id)
+    def passed(self, stream: str, position: int) -> bool:
+        """Whether that change of that stream was told already."""
+        return position <= self.of(stream)
 
-    def move(self, room_id: str, position: int) -> None:
-        """Notes that everything in that room's partition up to there was told, or is not for this reader."""
-        at = _partition(room_id)
+    def move(self, stream: str, position: int) -> None:
+        """Notes that everything in that stream's partition up to there was told, or is not for this reader."""
+        at = partition_of(stream, PARTITIONS)
         self._reached[at] = max(self._reached[at], position)
 
     def cover(self, other: "Cursor") -> None:
         """Moves every partition at least as far as `other`."""
         self._reached = [max(mine, theirs) for mine, theirs in zip(self._reached, other._reached, strict=True)]
 
-    def of(self, room_id: str) -> int:
-        """The position up to which that room was told."""
-        return self._reached[_partition(room_id)]
-
-
-def _partition(room_id: str) -> int:
-    return partition_of(talk(room_id), PARTITIONS)
+    def of(self, stream: str) -> int:
+        """The position up to which that stream was told."""
+        return self._reached[partition_of(stream, PARTITIONS)]

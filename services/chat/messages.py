@@ -5,14 +5,13 @@ without loading it; the guard's sight is the check that matters, and it is as fr
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from google.protobuf.message import Message
 from regard.chat.v1 import events_pb2 as events
 from regard.chat.v1.chat_pb2 import ImportMessagesRequest
-from regard.groups.v1.rules_pb2 import MEMBER_ROLE_MODERATOR
 
-from services.access import Action, Allowed, Guard, Place, Sight, verdict
+from services.access import Action, Guard, Place, Sight, strangers
 from services.chat import queries
 from services.chat.refusals import (
     CANNOT_MENTION,
@@ -23,7 +22,7 @@ from services.chat.refusals import (
 )
 from services.chat.rendering import talk
 from services.chat.rooms import TOPIC, Rooms
-from services.common import rpc
+from services.common import moments, rpc
 from services.common.clock import Clock
 from services.common.codec import Codec
 from services.common.database import Database
@@ -57,9 +56,10 @@ class Messages:
         room, sight = await self._rooms.sight(room_id, Action.WRITE)
         self._refuse_strangers(sight, mentioned)
         if reply_to_id:
-            await self._existing(room_id, reply_to_id)
+            await self._existing(sight, room_id, reply_to_id)
         context = rpc.command_context()
-        message_id = str(uuid5(context.command_id, "message"))
+        # A key that is used again in another room is another message.
+        message_id = derived_id(room_id, str(context.command_id))
         sealed = await self._guard.seal(sight, body, Place(SENT, talk(room_id), "body"))
         sent = events.MessageSent(
             message_id=message_id,
@@ -77,7 +77,7 @@ class Messages:
     async def edit(self, room_id: str, message_id: str, body: str, mentioned: Sequence[str]) -> None:
         """Changes a message's text; its author only."""
         _, sight = await self._rooms.sight(room_id, Action.WRITE)
-        row = await self._existing(room_id, message_id)
+        row = await self._existing(sight, room_id, message_id)
         if row.author_id != sight.caller.person_id:
             raise NOT_THE_AUTHOR()
         if row.withdrawn:
@@ -95,10 +95,8 @@ class Messages:
     async def withdraw(self, room_id: str, message_id: str) -> None:
         """Withdraws a message; its author or a moderator. Twice is once."""
         _, sight = await self._rooms.sight(room_id, Action.WRITE)
-        row = await self._existing(room_id, message_id)
-        membership = sight.policy.members.get(sight.caller.person_id)
-        moderates = membership is not None and membership.role == MEMBER_ROLE_MODERATOR
-        if row.author_id != sight.caller.person_id and not moderates:
+        row = await self._existing(sight, room_id, message_id)
+        if row.author_id != sight.caller.person_id and not sight.moderates:
             raise NEITHER_AUTHOR_NOR_MODERATOR()
         if not row.withdrawn:
             withdrawn = events.MessageWithdrawn(
@@ -109,7 +107,7 @@ class Messages:
     async def react(self, room_id: str, message_id: str, emoji: str, *, present: bool) -> None:
         """Reacts to a message, or takes the reaction back. Twice is once."""
         _, sight = await self._rooms.sight(room_id, Action.WRITE)
-        row = await self._existing(room_id, message_id)
+        row = await self._existing(sight, room_id, message_id)
         if row.withdrawn:
             raise MESSAGE_WITHDRAWN()
         person_id = sight.caller.person_id
@@ -122,8 +120,13 @@ class Messages:
     async def mark_read(self, room_id: str, sequence: int) -> None:
         """Marks how far the caller has read: on a stream of its own, of which only the last mark is kept."""
         _, sight = await self._rooms.sight(room_id, Action.READ)
-        stream = stream_name("room", f"{room_id}.{sight.caller.person_id}")
-        mark = events.ReadUpTo(room_id=room_id, person_id=sight.caller.person_id, sequence=sequence)
+        person_id = sight.caller.person_id
+        stream = stream_name("room", f"{room_id}.{person_id}")
+        async with self._database.read() as tx:
+            marked = await queries.marks_of(tx, person_id, [room_id])
+        if not marked:
+            await self._store.set_retention(stream, max_count=1)
+        mark = events.ReadUpTo(room_id=room_id, person_id=person_id, sequence=sequence)
         position = await append_unconditionally(self._store, self._codec, stream, [mark], rpc.command_context())
         rpc.answer_token(TOPIC, stream, position)
 
@@ -134,20 +137,23 @@ class Messages:
         def id_of(external_id: str) -> str:
             return derived_id(request.room_id, request.source, external_id)
 
-        ids = [id_of(message.external_id) for message in request.messages]
+        wanted: dict[str, ImportMessagesRequest.ImportedMessage] = {}
+        for message in request.messages:
+            wanted.setdefault(id_of(message.external_id), message)
         async with self._database.read() as tx:
-            known = await queries.present(tx, ids)
+            known = await queries.present(tx, wanted)
         new = [
             await self._imported(sight, id_of, request, message_id, message)
-            for message_id, message in zip(ids, request.messages, strict=True)
+            for message_id, message in wanted.items()
             if message_id not in known
         ]
-        for number, events_together in enumerate(_chunks(new)):
-            # The command's id is made from the messages: whoever sends them again appends the same events.
-            command_id = UUID(derived_id(request.room_id, "import", str(number), *ids))
-            context = replace(rpc.command_context(), command_id=command_id)
-            await self._append(request.room_id, events_together, context)
-        return len(new), len(ids) - len(new)
+        for chunk in _chunks(new):
+            # The command's id is made from the messages: whoever sends these again appends the same events, and what
+            # is left of an import that was cut short is another command.
+            ids = [event.message_id for event in chunk if isinstance(event, events.MessageSent)]
+            context = replace(rpc.command_context(), command_id=UUID(derived_id(request.room_id, "import", *ids)))
+            await self._append(request.room_id, chunk, context)
+        return len(new), len(request.messages) - len(new)
 
     async def _imported(
         self,
@@ -177,22 +183,16 @@ class Messages:
         ]
         return [sent, *reactions]
 
-    async def _existing(self, room_id: str, message_id: str) -> queries.MessageRow:
+    async def _existing(self, sight: Sight, room_id: str, message_id: str) -> queries.MessageRow:
         async with self._database.read() as tx:
             row = await queries.message(tx, room_id, message_id)
-        if row is None:
+        if row is None or not sight.reads(row.level, moments.moment(row.sent_at_us)):
             raise NO_SUCH_MESSAGE()
         return row
 
     def _refuse_strangers(self, sight: Sight, mentioned: Sequence[str]) -> None:
-        now = self._clock()
-        strangers = [
-            person
-            for person in mentioned
-            if not isinstance(verdict(sight.policy, person, (), Action.READ, now), Allowed)
-        ]
-        if strangers:
-            raise CANNOT_MENTION(count=str(len(strangers)))
+        if some := strangers(sight.policy, mentioned, self._clock()):
+            raise CANNOT_MENTION(count=str(len(some)))
 
     async def _append(self, room_id: str, messages: Sequence[Message], context: CommandContext) -> None:
         stream = talk(room_id)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from regard.common.v1.common_pb2 import Level
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.chat.views import BELONGING, MARKS, MESSAGES, REACTIONS, ROOMS
+from services.chat.views import MARKS, MESSAGES, REACTIONS, ROOMS
 from services.common.moments import microseconds
 
 
@@ -25,6 +25,11 @@ class RoomRow:
     opened_at_us: int
     last_sequence: int
     last_at_us: int | None
+
+    @property
+    def key(self) -> tuple[int, str]:
+        """Its place among rooms: when something was last said in it, or it was opened."""
+        return self.last_at_us or self.opened_at_us, self.room_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +84,7 @@ async def rooms_by_id(tx: AsyncConnection, room_ids: Collection[str]) -> dict[st
 async def rooms_of(tx: AsyncConnection, group_ids: Collection[str]) -> list[RoomRow]:
     """Rooms of these groups, latest conversation first."""
     found = await tx.execute(_rooms().where(ROOMS.c.group_id.in_(group_ids)))
-    rows = [RoomRow(**row) for row in found.mappings()]
-    return sorted(rows, key=lambda row: (row.last_at_us or row.opened_at_us, row.room_id), reverse=True)
-
-
-async def groups_of(tx: AsyncConnection, person_id: str) -> list[str]:
-    """Groups that a person belongs to, as far as this view knows: a hint for the guard, never a permission."""
-    found = await tx.scalars(sa.select(BELONGING.c.group_id).where(BELONGING.c.person_id == person_id))
-    return list(found)
+    return sorted((RoomRow(**row) for row in found.mappings()), key=lambda row: row.key, reverse=True)
 
 
 async def marks_of(tx: AsyncConnection, person_id: str, room_ids: Collection[str]) -> dict[str, int]:
@@ -96,7 +94,7 @@ async def marks_of(tx: AsyncConnection, person_id: str, room_ids: Collection[str
             MARKS.c.person_id == person_id, MARKS.c.room_id.in_(room_ids)
         )
     )
-    return dict(found.tuples().all())
+    return {row.room_id: row.sequence for row in found}
 
 
 async def message(tx: AsyncConnection, room_id: str, message_id: str) -> MessageRow | None:
@@ -126,19 +124,22 @@ async def messages_before(
     return await _messages(tx, *conditions, order=MESSAGES.c.sequence.desc(), limit=limit)
 
 
-async def messages_changed(tx: AsyncConnection, after: Mapping[str, int], beyond: int, limit: int) -> list[MessageRow]:
-    """Messages whose last change lies after the position that `after` has for their room, in the order of changes.
+async def messages_changed(
+    tx: AsyncConnection, spans: Mapping[str, tuple[int, int]], beyond: int, limit: int
+) -> list[MessageRow]:
+    """Messages whose last change lies in the span of their room (after, up to), in the order of changes.
 
     `beyond`: only changes after this position, to go on where the page before ended.
     """
-    rooms: defaultdict[int, list[str]] = defaultdict(list)
-    for room_id, position in after.items():
-        rooms[max(position, beyond)].append(room_id)
+    rooms: defaultdict[tuple[int, int], list[str]] = defaultdict(list)
+    for room_id, (after, up_to) in spans.items():
+        if up_to > max(after, beyond):
+            rooms[max(after, beyond), up_to].append(room_id)
     if not rooms:
         return []
     changed = [
-        sa.and_(MESSAGES.c.room_id.in_(room_ids), MESSAGES.c.position > position)
-        for position, room_ids in rooms.items()
+        sa.and_(MESSAGES.c.room_id.in_(room_ids), MESSAGES.c.position > after, MESSAGES.c.position <= up_to)
+        for (after, up_to), room_ids in rooms.items()
     ]
     return await _messages(tx, sa.or_(*changed), order=MESSAGES.c.position, limit=limit)
 

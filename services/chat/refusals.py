@@ -82,11 +82,3 @@ NOT_A_MODERATOR = refusal(
     remedy_en="Ask a moderator of the group.",
     remedy_fr="Demandez à une personne qui modère le groupe.",
 )
-ACCESS_ENDED = refusal(
-    "CHT-11",
-    Kind.PERMISSION_DENIED,
-    en="Your access has ended.",
-    fr="Votre accès a pris fin.",
-    remedy_en="Sign in again, or ask an administrator.",
-    remedy_fr="Reconnectez-vous, ou demandez à une personne qui administre Regard.",
-)

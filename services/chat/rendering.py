@@ -5,15 +5,12 @@ from collections.abc import Mapping, Sequence
 from regard.chat.v1 import chat_pb2 as api
 from regard.common.v1.common_pb2 import Sealed
 
-from services.access import Erased, Object, Place
-from services.chat.queries import MessageRow, RoomRow
+from services.access import Erased, Guard, Object, Place
+from services.chat.queries import MessageRow, RoomRow, marks_of
+from services.chat.rooms import name_place
+from services.common.database import Database
 from services.common.ids import stream_name
 from services.common.moments import moment, timestamp
-
-
-def name(label: str | Erased) -> str:
-    """A name, or nothing when its key is destroyed."""
-    return label if isinstance(label, str) else ""
 
 
 def talk(room_id: str) -> str:
@@ -71,12 +68,19 @@ def reactions(given: Mapping[str, Sequence[str]], reader_id: str) -> list[api.Re
     ]
 
 
-def room(row: RoomRow, name: str, read_sequence: int) -> api.Room:
-    """A room as its reader sees it."""
+async def rooms(guard: Guard, database: Database, rows: Sequence[RoomRow], reader_id: str) -> list[api.Room]:
+    """Rooms as their reader sees them, with their names, and how far the reader has read."""
+    async with database.read() as tx:
+        marks = await marks_of(tx, reader_id, [row.room_id for row in rows])
+    names = await guard.open_labels([(Sealed.FromString(row.name), name_place(row.room_id)) for row in rows])
+    return [_room(row, name, marks.get(row.room_id, 0)) for row, name in zip(rows, names, strict=True)]
+
+
+def _room(row: RoomRow, name: str | Erased, read_sequence: int) -> api.Room:
     return api.Room(
         id=row.room_id,
         group_id=row.group_id,
-        name=name,
+        name=name if isinstance(name, str) else "",
         direct=row.direct,
         closed=row.closed,
         last_sequence=row.last_sequence,

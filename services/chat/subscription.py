@@ -1,25 +1,28 @@
 """One stream for all rooms of a person: what changed since their cursor, then what changes, each change once.
 
 The cursor is the position reached in each partition of chat's topic. Order holds within a room, since a room's messages
-lie in one partition. Each group is a live access of its own, recorded before its first byte, and ends by itself when
-the right to it does, while the others go on.
+lie in one partition. Each group is a live access of its own, recorded before its first byte. It ends by itself when the
+right to it does, while the others go on; where the right goes on under new rules, it is begun, and recorded, again.
+Whatever leaves open if something is this reader's ends the stream, so that they resume from their cursor.
 """
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 
 from regard.chat.v1.chat_pb2 import SubscribeResponse
-from regard.common.v1.common_pb2 import LEVEL_CONFIDENTIAL, Sealed, Sentence
+from regard.common.v1.common_pb2 import LEVEL_CONFIDENTIAL, Sentence
 
 from services.access import Action, Erased, Guard, Live, Object
 from services.chat import queries, rendering
 from services.chat.changes import Change, Changes, Joined, MessageChanged, RoomChanged
 from services.chat.cursor import Cursor
 from services.chat.queries import MessageRow, RoomRow
-from services.chat.refusals import ACCESS_ENDED, TOO_SLOW
-from services.chat.rooms import name_place
+from services.chat.refusals import TOO_SLOW
+from services.chat.rendering import talk
+from services.chat.rooms import room_stream
+from services.chat.views import GROUPS
 from services.common import moments
 from services.common.database import Database
 from services.common.errors import Kind, Refused
@@ -29,14 +32,10 @@ from services.common.rpc import Caller
 HEARTBEAT_S = 15.0
 _CATCH_UP = 500
 """Messages read at once on the way from a cursor to now."""
+_NOT_THEIRS = (Kind.NOT_FOUND, Kind.PERMISSION_DENIED)
 
-
-class _Interrupted(Exception):
-    """The stream cannot go on as it is; the client resumes from its cursor."""
-
-    def __init__(self, why: Refused) -> None:
-        self.why = why
-        super().__init__(why.refusal.id)
+Frames = AsyncGenerator[SubscribeResponse, None]
+Read = tuple[MessageRow, str | Erased | None]
 
 
 class Subscription:
@@ -52,187 +51,211 @@ class Subscription:
         self._lives: dict[str, Live] = {}
         self._exits: dict[str, AsyncExitStack] = {}
         self._watchers: dict[str, asyncio.Task[None]] = {}
-        self._closed: asyncio.Queue[str] = asyncio.Queue()
+        self._ended: asyncio.Queue[Live] = asyncio.Queue()
+        self._rooms: defaultdict[str, set[str]] = defaultdict(set)
+        """Ids of the rooms of each group, also once the tables have forgotten them."""
 
-    async def frames(self, cursor: Cursor | None) -> AsyncGenerator[SubscribeResponse, None]:
-        """The frames after `cursor`, or from now on; the last says why there are no more."""
+    async def frames(self, cursor: Cursor | None) -> Frames:
+        """The frames after `cursor`, or from now on, each with the cursor after it; the last says why it is."""
         try:
             # Listening begins before the tables are read, so that nothing falls between the two.
             async with self._changes.published.subscribe() as changes:
                 async with self._database.read() as tx:
                     reached = await Cursor.reached(tx, self._view)
-                    mine = await queries.groups_of(tx, self._caller.person_id)
-                cursor = cursor or reached
-                await asyncio.gather(*(self._enter(group_id) for group_id in mine))
-                yield _heartbeat(cursor)
-                async with aclosing(self._missed(cursor, reached)) as missed:
-                    async for frame in missed:
+                    mine = await GROUPS.of(tx, self._caller.person_id)
+                    rooms = await queries.rooms_of(tx, mine)
+                at = cursor or reached
+                async with asyncio.TaskGroup() as entering:
+                    for group_id in mine:
+                        entering.create_task(self._enter(group_id))
+                self._know(rooms)
+                async with aclosing(self._all(changes, at, reached)) as frames:
+                    async for frame in frames:
+                        frame.cursor = at.encode()
                         yield frame
-                async with aclosing(self._follow(changes, cursor)) as following:
-                    async for frame in following:
-                        yield frame
+        finally:
+            await asyncio.gather(*map(self._leave, list(self._lives)))
+
+    async def _all(self, changes: Listener[Change], cursor: Cursor, reached: Cursor) -> Frames:
+        yield _heartbeat()
+        # Up to where the tables were when listening began: what is beyond comes from listening.
+        rooms = [room_id for group_id in self._lives for room_id in self._rooms[group_id]]
+        spans = {room_id: (cursor.of(talk(room_id)), reached.of(talk(room_id))) for room_id in rooms}
+        async for frame in self._missed(spans, cursor):
+            yield frame
+        cursor.cover(reached)
+        try:
+            async with aclosing(self._follow(changes, cursor)) as following:
+                async for frame in following:
+                    yield frame
         except Behind:
             yield _end(TOO_SLOW())
-        except _Interrupted as interrupted:
-            yield _end(interrupted.why)
-        finally:
-            for group_id in list(self._lives):
-                await self._leave(group_id)
 
-    async def _missed(self, cursor: Cursor, reached: Cursor) -> AsyncGenerator[SubscribeResponse, None]:
-        """What changed between the cursor and what the tables held when listening began: reads, recorded as such."""
-        beyond = 0
-        async with self._database.read() as tx:
-            rooms = await queries.rooms_of(tx, list(self._lives))
-        after = {room.room_id: cursor.of(room.room_id) for room in rooms}
-        while True:
+    async def _missed(self, spans: Mapping[str, tuple[int, int]], cursor: Cursor) -> Frames:
+        """What changed in these spans (after, up to) of rooms: reads, recorded as such."""
+        beyond, rows = 0, None
+        while rows is None or len(rows) == _CATCH_UP:
             async with self._database.read() as tx:
-                rows = await queries.messages_changed(tx, after, beyond, _CATCH_UP)
+                rows = await queries.messages_changed(tx, spans, beyond, _CATCH_UP)
             for row, body in await self._read(rows):
-                cursor.move(row.room_id, row.position)
-                yield SubscribeResponse(
-                    cursor=cursor.encode(), message=rendering.message(row, body, self._caller.person_id)
-                )
-            if len(rows) < _CATCH_UP:
-                break
-            beyond = rows[-1].position
-        cursor.cover(reached)
+                # Their reader may be slow, and the right to them ends meanwhile.
+                live, lost = await self._alive(row.group_id)
+                for frame in lost:
+                    yield frame
+                if live:
+                    cursor.move(talk(row.room_id), row.position)
+                    yield self._message(row, body)
+            beyond = rows[-1].position if rows else beyond
 
-    async def _read(self, rows: list[MessageRow]) -> list[tuple[MessageRow, str | Erased | None]]:
+    async def _read(self, rows: Sequence[MessageRow]) -> list[Read]:
+        """The texts of these messages, without those that are not for this reader."""
         by_group: defaultdict[str, list[MessageRow]] = defaultdict(list)
         for row in rows:
             by_group[row.group_id].append(row)
-        sights = await self._guard.sights(self._caller, list(by_group), Action.READ)
-        readable = {
-            group_id: [row for row in by_group[group_id] if sight.reads(row.level, moments.moment(row.sent_at_us))]
-            for group_id, sight in sights.items()
-        }
-        entries = [
-            (sights[group_id], [rendering.object_of(row) for row in some]) for group_id, some in readable.items()
-        ]
-        grants = dict(zip(readable, await self._guard.enter_many(entries), strict=True))
-        shown = []
-        for row in rows:
-            if row in readable.get(row.group_id, ()):
+        entries = []
+        for group_id, some in by_group.items():
+            try:
+                sight = await self._guard.sight(self._caller, group_id, Action.READ)
+            except Refused as refused:
+                if refused.refusal.kind not in _NOT_THEIRS:
+                    raise
+            else:
+                readable = [row for row in some if sight.reads(row.level, moments.moment(row.sent_at_us))]
+                entries.append((sight, readable))
+        grants = await self._guard.enter_many(
+            [(sight, [rendering.object_of(row) for row in some]) for sight, some in entries]
+        )
+        read: list[Read] = []
+        for grant, (_, some) in zip(grants, entries, strict=True):
+            for row in some:
                 sealed = rendering.sealed_body(row)
-                body = await grants[row.group_id].open(sealed, rendering.place_of(row)) if sealed else None
-                shown.append((row, body))
-        return shown
+                read.append((row, await grant.open(sealed, rendering.place_of(row)) if sealed else None))
+        return sorted(read, key=lambda one: one[0].position)
 
-    async def _follow(self, changes: Listener[Change], cursor: Cursor) -> AsyncGenerator[SubscribeResponse, None]:
-        """What changes from now on, until the person's access ends or they fall behind (Behind)."""
+    async def _follow(self, changes: Listener[Change], cursor: Cursor) -> Frames:
+        """What changes from now on, until they fall behind (Behind) or may listen no longer (Refused)."""
+        loop = asyncio.get_running_loop()
         next_changes = asyncio.ensure_future(anext(changes))
-        next_closed = asyncio.ensure_future(self._closed.get())
+        next_ended = asyncio.ensure_future(self._ended.get())
+        heartbeat_due_s = loop.time() + HEARTBEAT_S
         try:
-            while not self._guard.revoked(self._caller):
-                waited = {next_changes, next_closed}
-                done, _ = await asyncio.wait(waited, timeout=HEARTBEAT_S, return_when=asyncio.FIRST_COMPLETED)
+            while True:
+                await asyncio.wait(
+                    (next_changes, next_ended),
+                    timeout=max(0.0, heartbeat_due_s - loop.time()),
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
                 # What ended comes first: nothing of a group is told after it was lost.
-                if next_closed in done:
-                    group_id = next_closed.result()
-                    next_closed = asyncio.ensure_future(self._closed.get())
-                    for frame in await self._ended(group_id, cursor):
+                if next_ended.done():
+                    group_id = next_ended.result().sight.group_id
+                    next_ended = asyncio.ensure_future(self._ended.get())
+                    for frame in (await self._alive(group_id))[1]:
                         yield frame
-                if next_changes in done:
+                if next_changes.done():
                     batch = next_changes.result()
                     next_changes = asyncio.ensure_future(anext(changes))
                     for change in batch:
-                        for frame in await self._told(change, cursor):
+                        async for frame in self._told(change, cursor):
                             yield frame
-                if not done:
-                    yield _heartbeat(cursor)
-            yield _end(ACCESS_ENDED())
+                # By the clock, since news of other people's rooms makes no frame.
+                if loop.time() >= heartbeat_due_s:
+                    yield _heartbeat()
+                    heartbeat_due_s = loop.time() + HEARTBEAT_S
         finally:
             next_changes.cancel()
-            next_closed.cancel()
+            next_ended.cancel()
+            await asyncio.gather(next_changes, next_ended, return_exceptions=True)
 
-    async def _told(self, change: Change, cursor: Cursor) -> list[SubscribeResponse]:
+    async def _told(self, change: Change, cursor: Cursor) -> Frames:
         match change:
             case MessageChanged(position=position, row=row):
-                if cursor.passed(row.room_id, position):
-                    return []
-                return await self._message(row, position, cursor)
-            case RoomChanged(row=row):
-                return await self._rooms([row], cursor) if row.group_id in self._lives else []
-            case Joined(person_id=person_id, group_id=group_id):
+                if not cursor.passed(talk(row.room_id), position):
+                    async for frame in self._changed(row, position, cursor):
+                        yield frame
+                    cursor.move(talk(row.room_id), position)
+            case RoomChanged(position=position, row=row):
+                if cursor.passed(room_stream(row.room_id), position):
+                    return
+                live, lost = await self._alive(row.group_id)
+                for frame in (*lost, *(await self._opened([row]) if live else ())):
+                    yield frame
+                cursor.move(room_stream(row.room_id), position)
+            case Joined(position=position, person_id=person_id, group_id=group_id):
                 if person_id != self._caller.person_id or group_id in self._lives:
-                    return []
+                    return
                 await self._enter(group_id)
+                if group_id not in self._lives:
+                    return
                 async with self._database.read() as tx:
-                    rows = await queries.rooms_of(tx, [group_id])
-                return await self._rooms(rows, cursor) if group_id in self._lives else []
+                    rooms = await queries.rooms_of(tx, [group_id])
+                for frame in await self._opened(rooms):
+                    yield frame
+                # Groups' events come on another topic: messages from after this one may have passed already.
+                spans = {room.room_id: (position, cursor.of(talk(room.room_id))) for room in rooms}
+                async for frame in self._missed(spans, cursor):
+                    yield frame
 
-    async def _message(self, row: MessageRow, position: int, cursor: Cursor) -> list[SubscribeResponse]:
-        live = self._lives.get(row.group_id)
-        body: str | Erased | None = None
-        try:
-            if live and live.ended:
-                raise live.ended
-            readable = live and live.sight.reads(row.level, moments.moment(row.sent_at_us))
+    async def _changed(self, row: MessageRow, position: int, cursor: Cursor) -> Frames:
+        while True:
+            live, lost = await self._alive(row.group_id)
+            for frame in lost:
+                yield frame
+            if live is None or not live.sight.reads(row.level, moments.moment(row.sent_at_us)):
+                return
             sealed = rendering.sealed_body(row)
-            if live and readable and sealed:
-                body = await live.open(sealed, rendering.place_of(row), row.level)
-        except Refused as refused:
-            if live and live.ended:
-                return await self._ended(row.group_id, cursor)
-            raise _Interrupted(refused) from None
-        cursor.move(row.room_id, position)
-        if not live or not readable:
-            return []
-        live.delivered(position)
-        shown = rendering.message(row, body, self._caller.person_id)
-        return [SubscribeResponse(cursor=cursor.encode(), message=shown)]
+            try:
+                body = await live.open(sealed, rendering.place_of(row), row.level) if sealed else None
+            except Refused:
+                if live.ended:
+                    continue
+                raise
+            live.delivered(position)
+            cursor.move(talk(row.room_id), position)
+            yield self._message(row, body)
+            return
 
-    async def _rooms(self, rows: list[RoomRow], cursor: Cursor) -> list[SubscribeResponse]:
-        names = await self._guard.open_labels([(Sealed.FromString(row.name), name_place(row.room_id)) for row in rows])
-        return [
-            SubscribeResponse(cursor=cursor.encode(), room=rendering.room(row, rendering.name(name), 0))
-            for row, name in zip(rows, names, strict=True)
+    def _message(self, row: MessageRow, body: str | Erased | None) -> SubscribeResponse:
+        return SubscribeResponse(message=rendering.message(row, body, self._caller.person_id))
+
+    async def _opened(self, rooms: Sequence[RoomRow]) -> list[SubscribeResponse]:
+        self._know(rooms)
+        shown = await rendering.rooms(self._guard, self._database, rooms, self._caller.person_id)
+        return [SubscribeResponse(room=room) for room in shown]
+
+    def _know(self, rooms: Iterable[RoomRow]) -> None:
+        for room in rooms:
+            self._rooms[room.group_id].add(room.room_id)
+
+    async def _alive(self, group_id: str) -> tuple[Live | None, list[SubscribeResponse]]:
+        """The live access to a group, begun again if it ended; None, and the news of it once, if it may not be."""
+        live = self._lives.get(group_id)
+        if live is None or not live.ended:
+            return live, []
+        await self._leave(group_id)
+        await self._enter(group_id)
+        if group_id in self._lives:
+            return self._lives[group_id], []
+        return None, [
+            SubscribeResponse(room_lost=SubscribeResponse.RoomLost(room_id=room_id, group_id=group_id))
+            for room_id in sorted(self._rooms.pop(group_id, ()))
         ]
 
     async def _enter(self, group_id: str) -> None:
-        """Begins the live access to a group; one that is refused is simply not there."""
+        """Begins the live access to a group; one that is not this reader's is simply not there. Raises Refused."""
         stack = AsyncExitStack()
         everything = Object("group", group_id, LEVEL_CONFIDENTIAL)
         try:
             live = await stack.enter_async_context(self._guard.live(self._caller, group_id, [everything]))
-        except Refused:
-            return
-        self._lives[group_id], self._exits[group_id] = live, stack
-        self._watchers[group_id] = asyncio.create_task(self._watch(group_id, live))
-
-    async def _watch(self, group_id: str, live: Live) -> None:
-        await live.closed.wait()
-        self._closed.put_nowait(group_id)
-
-    async def _ended(self, group_id: str, cursor: Cursor) -> list[SubscribeResponse]:
-        """What to tell when a live access has ended: that its rooms are lost, if the right to them is.
-
-        Where the right goes on, or that cannot be known, the whole stream ends (_Interrupted), before its cursor has
-        passed anything untold: the client resumes from there, under a new record.
-        """
-        live = self._lives.get(group_id)
-        if live is None or live.ended is None:
-            return []
-        try:
-            await self._guard.sight(self._caller, group_id, Action.LIVE)
         except Refused as refused:
-            if refused.refusal.kind is not Kind.UNAVAILABLE:
-                return await self._lost(group_id, cursor)
-        raise _Interrupted(live.ended)
+            if refused.refusal.kind in _NOT_THEIRS:
+                return
+            raise
+        self._lives[group_id], self._exits[group_id] = live, stack
+        self._watchers[group_id] = asyncio.create_task(self._watch(live))
 
-    async def _lost(self, group_id: str, cursor: Cursor) -> list[SubscribeResponse]:
-        if group_id not in self._lives:
-            return []
-        await self._leave(group_id)
-        async with self._database.read() as tx:
-            rows = await queries.rooms_of(tx, [group_id])
-        return [
-            SubscribeResponse(
-                cursor=cursor.encode(), room_lost=SubscribeResponse.RoomLost(room_id=row.room_id, group_id=group_id)
-            )
-            for row in rows
-        ]
+    async def _watch(self, live: Live) -> None:
+        await live.closed.wait()
+        self._ended.put_nowait(live)
 
     async def _leave(self, group_id: str) -> None:
         self._lives.pop(group_id)
@@ -240,8 +263,8 @@ class Subscription:
         await self._exits.pop(group_id).aclose()
 
 
-def _heartbeat(cursor: Cursor) -> SubscribeResponse:
-    return SubscribeResponse(cursor=cursor.encode(), heartbeat=SubscribeResponse.Heartbeat())
+def _heartbeat() -> SubscribeResponse:
+    return SubscribeResponse(heartbeat=SubscribeResponse.Heartbeat())
 
 
 def _end(why: Refused) -> SubscribeResponse:

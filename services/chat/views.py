@@ -5,13 +5,14 @@ subscriptions resume. Bodies stay sealed; `body_type` names the event that they 
 microseconds since 1970, UTC.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import sqlalchemy as sa
 from regard.chat.v1 import events_pb2 as chat
 from regard.groups.v1 import events_pb2 as groups
 from sqlalchemy.dialects.postgresql import insert  # SQLite's compiler understands its ON CONFLICT too
 
+from services.access import GroupTables, insert_if
 from services.common.codec import Event
 from services.common.ids import key_of
 from services.common.moments import microseconds
@@ -64,20 +65,7 @@ MARKS = sa.Table(
     sa.Column("person_id", sa.String(36), primary_key=True),
     sa.Column("sequence", sa.BigInteger, nullable=False),
 )
-BELONGING = sa.Table(
-    "chat_belonging_v1",
-    METADATA,
-    sa.Column("person_id", sa.String(36), primary_key=True),
-    sa.Column("group_id", sa.String(36), primary_key=True),
-)
-# Groups' events come on another topic than chat's, in no fixed order to them: what is gone is remembered, so that the
-# tables end the same whichever comes first.
-GONE = sa.Table(
-    "chat_gone_v1",
-    METADATA,
-    sa.Column("group_id", sa.String(36), primary_key=True),
-    sa.Column("author_id", sa.String(36), primary_key=True),  # empty: the whole group
-)
+GROUPS = GroupTables("chat", METADATA)
 
 Statements = Sequence[sa.Executable]
 
@@ -115,25 +103,14 @@ def reduce(event: Event) -> Statements:
             )
         case chat.ReadUpTo() as mark:
             return (_mark(mark),)
-        case groups.MemberAdded() as member:
-            row = {"person_id": member.person_id, "group_id": member.group_id}
-            return (insert(BELONGING).values(row).on_conflict_do_nothing(),)
-        case groups.MemberLeft() | groups.MemberRemoved() | groups.MembershipExpired() as gone:
-            return (
-                sa.delete(BELONGING).where(
-                    BELONGING.c.person_id == gone.person_id, BELONGING.c.group_id == gone.group_id
-                ),
-            )
         case groups.GroupDeleted() as deleted:
-            return _forget(deleted.group_id)
+            return (*GROUPS.reduce(deleted), *_forget(deleted.group_id))
         case groups.KeysDestroyed() as destroyed if destroyed.author_id:
             of_author = sa.and_(MESSAGES.c.group_id == destroyed.group_id, MESSAGES.c.author_id == destroyed.author_id)
-            return (
-                _gone(destroyed.group_id, destroyed.author_id),
-                sa.update(MESSAGES).where(of_author).values(body=None, erased=True),
-            )
-        case _:
-            return ()
+            erased = sa.update(MESSAGES).where(of_author).values(body=None, erased=True)
+            return (*GROUPS.reduce(destroyed), erased)
+        case other:
+            return GROUPS.reduce(other)
 
 
 def _room(opened: chat.RoomOpened, event: Event) -> sa.Executable:
@@ -145,13 +122,13 @@ def _room(opened: chat.RoomOpened, event: Event) -> sa.Executable:
         "closed": False,
         "opened_at_us": microseconds(event.recorded_at),
     }
-    return _insert_unless_gone(ROOMS, row, opened.group_id)
+    return insert_if(~GROUPS.gone(opened.group_id), ROOMS, row)
 
 
 def _message(sent: chat.MessageSent, event: Event) -> sa.Executable:
     # A message that was appended twice, because its first answer was lost, keeps its first place.
     written_at = sent.written_at.ToMicroseconds() if sent.HasField("written_at") else microseconds(event.recorded_at)
-    erased = sa.exists().where(GONE.c.group_id == sent.group_id, GONE.c.author_id == sent.author_id)
+    erased = GROUPS.gone(sent.group_id, sent.author_id)
     row = {
         "message_id": sent.message_id,
         "room_id": sent.room_id,
@@ -169,30 +146,14 @@ def _message(sent: chat.MessageSent, event: Event) -> sa.Executable:
         "erased": erased,
         "position": event.position,
     }
-    return _insert_unless_gone(MESSAGES, row, sent.group_id)
-
-
-def _insert_unless_gone(table: sa.Table, row: Mapping[str, object], group_id: str) -> sa.Executable:
-    gone = sa.exists().where(GONE.c.group_id == group_id, GONE.c.author_id == "")
-    values = [
-        sa.type_coerce(value, table.c[name].type)
-        if isinstance(value, sa.ColumnElement)
-        else sa.literal(value, table.c[name].type)
-        for name, value in row.items()
-    ]
-    return insert(table).from_select(list(row), sa.select(*values).where(~gone)).on_conflict_do_nothing()
+    return insert_if(~GROUPS.gone(sent.group_id), MESSAGES, row)
 
 
 def _reaction(added: chat.ReactionAdded) -> sa.Executable:
     # Only to a message that is there: those of a group that is gone are not.
-    values = [sa.literal(value) for value in (added.message_id, added.person_id, added.emoji)]
     there = sa.exists().where(MESSAGES.c.message_id == added.message_id, MESSAGES.c.room_id == added.room_id)
-    statement = insert(REACTIONS).from_select(["message_id", "person_id", "emoji"], sa.select(*values).where(there))
-    return statement.on_conflict_do_nothing()
-
-
-def _gone(group_id: str, author_id: str) -> sa.Executable:
-    return insert(GONE).values(group_id=group_id, author_id=author_id).on_conflict_do_nothing()
+    row = {"message_id": added.message_id, "person_id": added.person_id, "emoji": added.emoji}
+    return insert_if(there, REACTIONS, row)
 
 
 def _change(message_id: str, event: Event, *conditions: sa.ColumnElement[bool]) -> sa.Update:
@@ -212,13 +173,10 @@ def _mark(mark: chat.ReadUpTo) -> sa.Executable:
 
 
 def _forget(group_id: str) -> Statements:
+    # Marks stay: they say of which room, not of which group, and may come before the group's end or after it.
     in_group = sa.select(MESSAGES.c.message_id).where(MESSAGES.c.group_id == group_id)
-    rooms = sa.select(ROOMS.c.room_id).where(ROOMS.c.group_id == group_id)
     return (
-        _gone(group_id, ""),
         sa.delete(REACTIONS).where(REACTIONS.c.message_id.in_(in_group)),
-        sa.delete(MARKS).where(MARKS.c.room_id.in_(rooms)),
         sa.delete(MESSAGES).where(MESSAGES.c.group_id == group_id),
         sa.delete(ROOMS).where(ROOMS.c.group_id == group_id),
-        sa.delete(BELONGING).where(BELONGING.c.group_id == group_id),
     )

@@ -16,6 +16,7 @@ from services.feed import queries, rendering
 from services.feed.queries import TextRow, Visible
 from services.feed.refusals import NO_SUCH_POST
 from services.feed.threads import Threads, in_sight
+from services.feed.views import GROUPS
 
 Context = grpc.aio.ServicerContext[Message, Message]
 
@@ -140,7 +141,7 @@ class FeedApi(FeedServiceServicer):
     async def _my_sights(self) -> dict[str, Sight]:
         caller = rpc.caller()
         async with self._database.read() as tx:
-            mine = await queries.groups_of(tx, caller.person_id)
+            mine = await GROUPS.of(tx, caller.person_id)
         return await self._guard.sights(caller, mine, Action.READ)
 
     async def _posts(self, sights: Mapping[str, Sight], size: int, token: str) -> tuple[list[api.Post], PageInfo]:

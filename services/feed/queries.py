@@ -10,7 +10,7 @@ from regard.common.v1.common_pb2 import Level
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.common.moments import microseconds
-from services.feed.views import BELONGING, MENTIONS, REACTIONS, REVISIONS, TEXTS
+from services.feed.views import MENTIONS, REACTIONS, REVISIONS, TEXTS
 
 Key = tuple[str, str]
 """Post and comment; the comment is empty for the post's own text."""
@@ -68,21 +68,9 @@ class Visible:
         return sa.and_(*seen)
 
 
-async def groups_of(tx: AsyncConnection, person_id: str) -> list[str]:
-    """Groups that a person belongs to, as far as this view knows: a hint for the guard, never a permission."""
-    return list(await tx.scalars(sa.select(BELONGING.c.group_id).where(BELONGING.c.person_id == person_id)))
-
-
 async def post(tx: AsyncConnection, post_id: str) -> TextRow | None:
     """One post, or None."""
     found = await _texts(tx, TEXTS.c.post_id == post_id, TEXTS.c.comment_id == "", order=TEXTS.c.position, limit=1)
-    return found[0] if found else None
-
-
-async def comment(tx: AsyncConnection, post_id: str, comment_id: str) -> TextRow | None:
-    """One comment, or None."""
-    of = (TEXTS.c.post_id == post_id, TEXTS.c.comment_id == comment_id)
-    found = await _texts(tx, *of, order=TEXTS.c.position, limit=1)
     return found[0] if found else None
 
 
@@ -150,11 +138,11 @@ async def _texts(
     for post_id, comment_id, person_id, emoji in given:
         reactions[post_id, comment_id][emoji].append(person_id)
     counting = (
-        sa.select(TEXTS.c.post_id, sa.func.count())
+        sa.select(TEXTS.c.post_id, sa.func.count().label("comments"))
         .where(TEXTS.c.post_id.in_(post_ids), TEXTS.c.comment_id != "", TEXTS.c.withdrawn.is_(False))
         .group_by(TEXTS.c.post_id)
     )
-    counts: dict[str, int] = dict((await tx.execute(counting)).tuples().all())
+    counts: dict[str, int] = {row.post_id: row.comments for row in await tx.execute(counting)}
     return [
         TextRow(
             **row,

@@ -1,18 +1,17 @@
 """What is done to posts and their threads: each is a command on the post's own stream."""
 
 from collections.abc import Sequence
-from uuid import UUID, uuid5
 
 from regard.feed.v1 import events_pb2 as events
-from regard.groups.v1.rules_pb2 import MEMBER_ROLE_MODERATOR
 
-from services.access import Action, Allowed, Guard, Sight, verdict
+from services.access import Action, Guard, Sight, strangers
 from services.common import rpc
 from services.common.clock import Clock
 from services.common.codec import Codec
 from services.common.decider import execute
 from services.common.errors import Kind, Refused
 from services.common.eventstore import EventStore
+from services.common.ids import derived_id
 from services.feed.post import DECIDER, AddComment, Command, Edit, Post, PublishPost, React, Withdraw
 from services.feed.refusals import CANNOT_MENTION, NO_SUCH_POST
 from services.feed.rendering import place, post_stream
@@ -33,7 +32,7 @@ class Threads:
         """Publishes a post; its id."""
         sight = await self._guard.sight(rpc.caller(), group_id, Action.WRITE)
         self._refuse_strangers(sight, mentioned)
-        post_id = _id("post")
+        post_id = _id(group_id)
         sealed = await self._guard.seal(sight, body, place(events.PostPublished.DESCRIPTOR.full_name, post_id))
         author_id = sight.caller.person_id
         await self._execute(post_id, PublishPost(post_id, group_id, author_id, sealed, sight.level, tuple(mentioned)))
@@ -43,7 +42,7 @@ class Threads:
         """Adds a comment; its id."""
         _, sight = await self._writing(post_id)
         self._refuse_strangers(sight, mentioned)
-        comment_id = _id("comment")
+        comment_id = _id(post_id)
         sealed = await self._guard.seal(sight, body, place(events.CommentAdded.DESCRIPTOR.full_name, post_id))
         author_id = sight.caller.person_id
         await self._execute(post_id, AddComment(comment_id, author_id, sealed, sight.level, tuple(mentioned)))
@@ -63,9 +62,7 @@ class Threads:
     async def withdraw(self, post_id: str, comment_id: str) -> None:
         """Withdraws a text; its author or a moderator."""
         _, sight = await self._writing(post_id)
-        membership = sight.policy.members.get(sight.caller.person_id)
-        moderates = membership is not None and membership.role == MEMBER_ROLE_MODERATOR
-        await self._execute(post_id, Withdraw(comment_id, sight.caller.person_id, moderates))
+        await self._execute(post_id, Withdraw(comment_id, sight.caller.person_id, sight.moderates))
 
     async def react(self, post_id: str, comment_id: str, emoji: str, *, present: bool) -> None:
         """Reacts to a text, or takes the reaction back."""
@@ -77,7 +74,10 @@ class Threads:
         post = DECIDER.fold(event.message for event in self._codec.decode_all(history.events))
         if not post.id:
             raise NO_SUCH_POST()
-        return post, await in_sight(self._guard, post.group_id, Action.WRITE)
+        sight = await in_sight(self._guard, post.group_id, Action.WRITE)
+        if not sight.reads(post.level, history.events[0].recorded_at):
+            raise NO_SUCH_POST()
+        return post, sight
 
     async def _execute(self, post_id: str, command: Command) -> None:
         stream = post_stream(post_id)
@@ -85,14 +85,8 @@ class Threads:
         rpc.answer_token(TOPIC, stream, outcome.position)
 
     def _refuse_strangers(self, sight: Sight, mentioned: Sequence[str]) -> None:
-        now = self._clock()
-        strangers = [
-            person
-            for person in mentioned
-            if not isinstance(verdict(sight.policy, person, (), Action.READ, now), Allowed)
-        ]
-        if strangers:
-            raise CANNOT_MENTION(count=str(len(strangers)))
+        if some := strangers(sight.policy, mentioned, self._clock()):
+            raise CANNOT_MENTION(count=str(len(some)))
 
 
 async def in_sight(guard: Guard, group_id: str, action: Action) -> Sight:
@@ -105,6 +99,6 @@ async def in_sight(guard: Guard, group_id: str, action: Action) -> Sight:
         raise
 
 
-def _id(kind: str) -> str:
-    command_id: UUID = rpc.command_context().command_id
-    return str(uuid5(command_id, kind))
+def _id(where: str) -> str:
+    """Of what the present command writes in that group or thread: a key that is used again elsewhere is another id."""
+    return derived_id(where, str(rpc.command_context().command_id))

@@ -12,6 +12,7 @@ from regard.feed.v1 import events_pb2 as feed
 from regard.groups.v1 import events_pb2 as groups
 from sqlalchemy.dialects.postgresql import insert  # SQLite's compiler understands its ON CONFLICT too
 
+from services.access import GroupTables, insert_if
 from services.common.codec import Event
 from services.common.moments import microseconds
 
@@ -62,20 +63,7 @@ MENTIONS = sa.Table(
     sa.Column("comment_id", sa.String(36), primary_key=True),
     sa.Column("position", sa.BigInteger, nullable=False),
 )
-BELONGING = sa.Table(
-    "feed_belonging_v1",
-    METADATA,
-    sa.Column("person_id", sa.String(36), primary_key=True),
-    sa.Column("group_id", sa.String(36), primary_key=True),
-)
-# Groups' events come on another topic than the feed's, in no fixed order to them: what is gone is remembered, so that
-# the tables end the same whichever comes first.
-GONE = sa.Table(
-    "feed_gone_v1",
-    METADATA,
-    sa.Column("group_id", sa.String(36), primary_key=True),
-    sa.Column("author_id", sa.String(36), primary_key=True),  # empty: the whole group
-)
+GROUPS = GroupTables("feed", METADATA)
 
 Statements = Sequence[sa.Executable]
 Key = tuple[str, str]
@@ -102,18 +90,12 @@ def reduce(event: Event) -> Statements:
         case feed.ReactionRemoved() as removed:
             taken_back = (REACTIONS.c.person_id == removed.person_id, REACTIONS.c.emoji == removed.emoji)
             return (sa.delete(REACTIONS).where(*_of(REACTIONS, (removed.post_id, removed.comment_id)), *taken_back),)
-        case groups.MemberAdded() as member:
-            row = {"person_id": member.person_id, "group_id": member.group_id}
-            return (insert(BELONGING).values(row).on_conflict_do_nothing(),)
-        case groups.MemberLeft() | groups.MemberRemoved() | groups.MembershipExpired() as gone:
-            left = (BELONGING.c.person_id == gone.person_id, BELONGING.c.group_id == gone.group_id)
-            return (sa.delete(BELONGING).where(*left),)
         case groups.GroupDeleted() as deleted:
-            return _group_gone(deleted.group_id)
+            return (*GROUPS.reduce(deleted), *_group_gone(deleted.group_id))
         case groups.KeysDestroyed() as destroyed if destroyed.author_id:
-            return _author_gone(destroyed.group_id, destroyed.author_id)
-        case _:
-            return ()
+            return (*GROUPS.reduce(destroyed), *_author_gone(destroyed.group_id, destroyed.author_id))
+        case other:
+            return GROUPS.reduce(other)
 
 
 def _of(table: sa.Table, key: Key) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
@@ -127,9 +109,10 @@ def _written(
     # A comment lies in the group of its post, which precedes it on the stream.
     post_group = sa.select(TEXTS.c.group_id).where(*_of(TEXTS, (key[0], ""))).scalar_subquery()
     group: sa.ColumnElement[str] = sa.literal(group_id) if group_id else post_group
-    gone = sa.exists().where(GONE.c.group_id == group, GONE.c.author_id == "")
-    erased = sa.exists().where(GONE.c.group_id == group, GONE.c.author_id == written.author_id)
-    written_at = written.written_at.ToMicroseconds() if written.HasField("written_at") else None
+    erased = GROUPS.gone(group, written.author_id)
+    written_at = microseconds(event.recorded_at)
+    if written.HasField("written_at"):
+        written_at = written.written_at.ToMicroseconds()
     row: Mapping[str, object] = {
         "post_id": key[0],
         "comment_id": key[1],
@@ -139,29 +122,20 @@ def _written(
         "body_type": event.type,
         "level": written.level,
         "mentioned_ids": list(written.mentioned_ids),
-        "written_at_us": written_at or microseconds(event.recorded_at),
+        "written_at_us": written_at,
         "edited_at_us": None,
         "withdrawn": False,
         "erased": erased,
         "position": event.position,
     }
-    values = [
-        sa.type_coerce(value, TEXTS.c[name].type)
-        if isinstance(value, sa.ColumnElement)
-        else sa.literal(value, TEXTS.c[name].type)
-        for name, value in row.items()
-    ]
-    there = sa.select(*values).where(~gone, group.is_not(None))
-    text = insert(TEXTS).from_select(list(row), there).on_conflict_do_nothing()
+    text = insert_if(sa.and_(~GROUPS.gone(group), group.is_not(None)), TEXTS, row)
     return (text, *(_mention(key, person, event.position) for person in written.mentioned_ids))
 
 
 def _mention(key: Key, person_id: str, position: int) -> sa.Executable:
-    values: list[sa.ColumnElement[object]] = [sa.literal(value) for value in (person_id, *key)]
-    values.append(sa.literal(position, sa.BigInteger))
     there = sa.exists().where(*_of(TEXTS, key))
-    columns = ["person_id", "post_id", "comment_id", "position"]
-    return insert(MENTIONS).from_select(columns, sa.select(*values).where(there)).on_conflict_do_nothing()
+    row = {"person_id": person_id, "post_id": key[0], "comment_id": key[1], "position": position}
+    return insert_if(there, MENTIONS, row)
 
 
 def _edited(key: Key, body: Sealed, mentioned_ids: list[str], event: Event) -> Statements:
@@ -200,24 +174,21 @@ def _withdrawn(key: Key) -> Statements:
 
 def _reaction(added: feed.ReactionAdded) -> sa.Executable:
     # Only to a text that is there: those of a group that is gone are not.
-    key = (added.post_id, added.comment_id)
-    values = [sa.literal(value) for value in (*key, added.person_id, added.emoji)]
-    there = sa.exists().where(*_of(TEXTS, key))
-    columns = ["post_id", "comment_id", "person_id", "emoji"]
-    return insert(REACTIONS).from_select(columns, sa.select(*values).where(there)).on_conflict_do_nothing()
-
-
-def _gone(group_id: str, author_id: str) -> sa.Executable:
-    return insert(GONE).values(group_id=group_id, author_id=author_id).on_conflict_do_nothing()
+    there = sa.exists().where(*_of(TEXTS, (added.post_id, added.comment_id)))
+    row = {
+        "post_id": added.post_id,
+        "comment_id": added.comment_id,
+        "person_id": added.person_id,
+        "emoji": added.emoji,
+    }
+    return insert_if(there, REACTIONS, row)
 
 
 def _group_gone(group_id: str) -> Statements:
     posts = sa.select(TEXTS.c.post_id).where(TEXTS.c.group_id == group_id)
     return (
-        _gone(group_id, ""),
         *(sa.delete(table).where(table.c.post_id.in_(posts)) for table in (REVISIONS, REACTIONS, MENTIONS)),
         sa.delete(TEXTS).where(TEXTS.c.group_id == group_id),
-        sa.delete(BELONGING).where(BELONGING.c.group_id == group_id),
     )
 
 
@@ -227,7 +198,6 @@ def _author_gone(group_id: str, author_id: str) -> Statements:
         TEXTS.c.post_id == REVISIONS.c.post_id, TEXTS.c.comment_id == REVISIONS.c.comment_id, *theirs
     )
     return (
-        _gone(group_id, author_id),
         sa.delete(REVISIONS).where(revised),
         sa.update(TEXTS).where(*theirs).values(body=None, erased=True),
     )

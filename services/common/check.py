@@ -64,7 +64,9 @@ async def check(
     """
     await live.create(positions.METADATA)
     await live.create(projection.metadata)
-    failed = sa.select(sa.func.count()).where(positions.FAILED.c.name == projection.name)
+    failed = sa.select(sa.func.count()).where(
+        positions.FAILED.c.name == projection.name, positions.FAILED.c.attempts >= positions.MOST_ATTEMPTS
+    )
     async with live.read() as connection:
         reached = await positions.stored(connection, projection.name)
         set_aside = int(await connection.scalar(failed) or 0)

@@ -87,6 +87,11 @@ class Refused(Exception):
         return f"{self.sentence(language)} {self.remedy(language)}"
 
 
+def id_of(error: BaseException) -> str:
+    """The refusal's id, or the type of anything else: what a log may say of an error."""
+    return error.refusal.id if isinstance(error, Refused) else type(error).__name__
+
+
 _catalogue: dict[str, Refusal] = {}
 
 

@@ -186,6 +186,23 @@ async def test_an_event_that_cannot_be_applied_is_set_aside(notes: Stage) -> Non
     assert attempts >= 5
 
 
+async def test_an_event_that_passes_in_the_end_was_not_set_aside(notes: Stage) -> None:
+    failures = iter(range(5))
+
+    def reduce(event: Event) -> Sequence[sa.Executable]:
+        if event.message == StringValue(value="difficult") and next(failures, None) is not None:
+            raise ValueError
+        return reduce_line(event)
+
+    projection = view(reduce)
+    await notes.write(STREAMS[0], "a", "difficult", "b")
+    async with notes.running(projection):
+        assert await notes.shows_everything()
+    assert next(failures, None) is None
+    checked = await check(projection, notes.database, notes.store, CODEC, event_files=[NOTES])
+    assert checked.agrees
+
+
 async def test_a_statement_that_cannot_be_carried_out_sets_only_its_event_aside(notes: Stage) -> None:
     def reduce(event: Event) -> Sequence[sa.Executable]:
         statements = reduce_line(event)

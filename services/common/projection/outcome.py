@@ -11,8 +11,6 @@ from services.common.errors import Kind, Refused
 from services.common.ids import Position
 from services.common.projection.topics import Partition, Placed
 
-MOST_ATTEMPTS = 5
-
 _PASSING = frozenset({Kind.UNAVAILABLE, Kind.DEADLINE_EXCEEDED, Kind.ABORTED, Kind.RESOURCE_EXHAUSTED})
 _PASSING_CODES = frozenset(
     {

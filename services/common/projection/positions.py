@@ -9,6 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.common.ids import Position
 from services.common.projection.topics import Partition, Placed
 
+MOST_ATTEMPTS = 5
+
 METADATA = sa.MetaData()
 
 POSITIONS = sa.Table(
@@ -27,6 +29,7 @@ SWEPT = sa.Table(
     sa.Column("name", sa.String, primary_key=True),
     sa.Column("position", sa.BigInteger, nullable=False),
 )
+# With MOST_ATTEMPTS attempts the event was set aside; with fewer it is being tried, or passed in the end.
 FAILED = sa.Table(
     "failed_events",
     METADATA,

@@ -9,7 +9,7 @@ from services.common.codec import Codec, Event
 from services.common.database import Database
 from services.common.ids import Position
 from services.common.projection import positions
-from services.common.projection.outcome import MOST_ATTEMPTS, Applied, Missing, Outcome, decode, holes, passes_by_itself
+from services.common.projection.outcome import Applied, Missing, Outcome, decode, holes, passes_by_itself
 from services.common.projection.topics import Partition, Placed
 from services.common.projection.types import Reaction
 
@@ -87,7 +87,10 @@ class Reactions:
                 if not course.failed or passes_by_itself(course.failed[1]):
                     continue
                 placed, error = course.failed
-                if await positions.count_failure(transaction, self._reaction.name, placed, error) >= MOST_ATTEMPTS:
+                if (
+                    await positions.count_failure(transaction, self._reaction.name, placed, error)
+                    >= positions.MOST_ATTEMPTS
+                ):
                     set_aside += 1
                     course.position, course.pending = placed.position, course.pending[1:]
             reached = {partition: course.position for partition, course in courses.items()}

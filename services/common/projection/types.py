@@ -17,6 +17,8 @@ class Projection:
 
     `name` ends with a version, as do the names of its tables: what changes shape gets a new version, is filled beside
     the old one and takes its place. `reduce` is pure: an event in, statements out; () for what does not concern it.
+    Events come in the order of their stream. Those of different streams come in any order, and in another one when the
+    tables are filled anew: what is in the tables in the end must not depend on it.
     """
 
     name: str

@@ -9,7 +9,7 @@ from services.common.codec import Codec, Event
 from services.common.database import Database, refusal_for
 from services.common.ids import Position
 from services.common.projection import positions
-from services.common.projection.outcome import MOST_ATTEMPTS, Applied, Missing, Outcome, decode, holes, passes_by_itself
+from services.common.projection.outcome import Applied, Missing, Outcome, decode, holes, passes_by_itself
 from services.common.projection.statements import Statements
 from services.common.projection.topics import Partition, Placed
 from services.common.projection.types import Projection
@@ -72,7 +72,7 @@ class Views:
                 if error := await self._attempt(transaction, decoded[placed.position]):
                     failed.add(placed.position)
                     attempts = await positions.count_failure(transaction, self._projection.name, placed, error)
-                    if attempts < MOST_ATTEMPTS:
+                    if attempts < positions.MOST_ATTEMPTS:
                         blocked.add(placed.partition)
                         pending.append(placed)
                         continue

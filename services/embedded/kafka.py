@@ -19,7 +19,17 @@ from collections.abc import Mapping
 
 from confluent_kafka import cimpl
 
+from services.common.errors import Kind, refusal
 from services.common.kafka import Kafka
+
+NO_EMBEDDED_KAFKA = refusal(
+    "PRJ-04",
+    Kind.FAILED_PRECONDITION,
+    en="Kafka cannot run inside this process on this machine.",
+    fr="Kafka ne peut pas fonctionner dans ce processus sur cette machine.",
+    remedy_en="Set REGARD_KAFKA_BOOTSTRAP to a Kafka broker.",
+    remedy_fr="Indiquez un courtier Kafka dans REGARD_KAFKA_BOOTSTRAP.",
+)
 
 VIEW_WAIT_MS = 10
 REACTION_WAIT_MS = 50
@@ -49,7 +59,9 @@ def _library() -> ctypes.CDLL:
         ),
     }
     for name, (result, arguments) in signatures.items():
-        function = getattr(library, name)
+        function = getattr(library, name, None)
+        if function is None:
+            raise NO_EMBEDDED_KAFKA()
         function.restype, function.argtypes = result, arguments
     return library
 
@@ -58,7 +70,7 @@ class EmbeddedKafka:
     """One broker that listens on a free port of loopback from construction until `close`."""
 
     def __init__(self, topics: Mapping[str, int]) -> None:
-        """Makes the topics, by name with their partitions. Raises RuntimeError if the library will not start."""
+        """Makes the topics, by name with their partitions. Raises Refused (PRJ-04)."""
         self._library = _library()
         error = ctypes.create_string_buffer(_ERROR_BYTES)
         configuration = self._library.rd_kafka_conf_new()
@@ -67,11 +79,11 @@ class EmbeddedKafka:
         self._client = self._library.rd_kafka_new(_PRODUCER, configuration, error, _ERROR_BYTES)
         self._cluster = self._client and self._library.rd_kafka_mock_cluster_new(self._client, 1)
         if not self._cluster:
-            raise RuntimeError(f"Kafka in process does not start: {error.value.decode()}")
+            raise NO_EMBEDDED_KAFKA()
         self._library.rd_kafka_mock_group_initial_rebalance_delay_ms(self._cluster, 0)
         for topic, partitions in topics.items():
             if self._library.rd_kafka_mock_topic_create(self._cluster, topic.encode(), partitions, 1):
-                raise RuntimeError(f"Kafka in process does not make the topic {topic}")
+                raise NO_EMBEDDED_KAFKA()
 
     def connection(self, *, session_timeout_ms: int = SESSION_TIMEOUT_MS) -> Kafka:
         """How to reach it."""

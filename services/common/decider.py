@@ -16,11 +16,11 @@ from services.common.codec import Codec
 from services.common.errors import Kind, refusal
 from services.common.eventstore import (
     AppendOutcomeUnknown,
-    EventStore,
     Expected,
     ExpectedState,
     NewEvent,
     StoreUnavailable,
+    Streams,
     WrongRevision,
     event_id,
 )
@@ -94,7 +94,7 @@ class Outcome(Generic[State]):
 
 
 async def execute(
-    store: EventStore,
+    store: Streams,
     codec: Codec,
     decider: Decider[Command, State],
     stream: str,
@@ -134,7 +134,7 @@ async def execute(
 
 
 async def append_unconditionally(
-    store: EventStore, codec: Codec, stream: str, messages: Sequence[Message], context: CommandContext
+    store: Streams, codec: Codec, stream: str, messages: Sequence[Message], context: CommandContext
 ) -> Position:
     """Appends what no invariant of its stream concerns, without loading.
 
@@ -144,7 +144,7 @@ async def append_unconditionally(
     return await _append(store, stream, _stamp(codec, stream, messages, context), ExpectedState.ANY)
 
 
-async def _append(store: EventStore, stream: str, events: Sequence[NewEvent], expected: Expected) -> Position:
+async def _append(store: Streams, stream: str, events: Sequence[NewEvent], expected: Expected) -> Position:
     try:
         return await store.append(stream, events, expected)
     except AppendOutcomeUnknown as unknown:

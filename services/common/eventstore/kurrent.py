@@ -53,7 +53,8 @@ class KurrentEventStore:
     async def load(self, stream: str, *, after: int = -1) -> History:
         """See EventStore."""
         request = wire.read_stream(stream, after)
-        events = tuple([event async for event in self._read(request, Use.READS, deadline_s=self._timeout_s)])
+        # A limit on silence, not on the whole: a stream may be long.
+        events = tuple([event async for event in self._read(request, Use.READS, silence_s=self._timeout_s)])
         if not events:
             return History(StreamName(stream), revision=after)
         return History(StreamName(stream), events, events[-1].revision, events[-1].position)
@@ -103,12 +104,10 @@ class KurrentEventStore:
         await self._connection.close()
 
     async def _read(
-        self, request: ReadReq, use: Use, *, deadline_s: float | None = None, silence_s: float | None = None
+        self, request: ReadReq, use: Use, *, silence_s: float | None = None
     ) -> AsyncGenerator[Recorded, None]:
         stub = await self._connection.ready(use)
-        call: grpc.aio.UnaryStreamCall[ReadReq, ReadResp] = stub.Read(
-            request, metadata=CALL_METADATA, timeout=deadline_s
-        )
+        call: grpc.aio.UnaryStreamCall[ReadReq, ReadResp] = stub.Read(request, metadata=CALL_METADATA)
         try:
             while True:
                 async with asyncio.timeout(silence_s):

@@ -156,8 +156,8 @@ class Subscription(AsyncIterator[Recorded]):
         await self._events.aclose()
 
 
-class EventStore(Protocol):
-    """An append-only log of events in streams; every method may raise StoreUnavailable."""
+class Streams(Protocol):
+    """What changing a stream takes of an event store; every method may raise StoreUnavailable."""
 
     async def load(self, stream: str, *, after: int = -1) -> History:
         """The events after revision `after`; a missing or deleted stream is an empty history."""
@@ -169,6 +169,10 @@ class EventStore(Protocol):
         ANY and EXISTS while the store remembers the ids, never at the current revision.
         Raises WrongRevision, AppendOutcomeUnknown, RejectedByStore.
         """
+
+
+class EventStore(Streams, Protocol):
+    """An append-only log of events in streams; every method may raise StoreUnavailable."""
 
     def read_all(
         self, *, after: int = 0, prefixes: tuple[str, ...], limit: int | None = None

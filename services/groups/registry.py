@@ -3,7 +3,7 @@
 from services.common import rpc
 from services.common.codec import Codec, Event
 from services.common.decider import CommandContext, Outcome, execute
-from services.common.eventstore import EventStore
+from services.common.eventstore import Streams
 from services.groups.group import DECIDER, Command, Group, stream_of
 from services.groups.views import TOPIC
 
@@ -11,7 +11,7 @@ from services.groups.views import TOPIC
 class Registry:
     """Reads and changes the streams of groups. Every method may raise StoreUnavailable."""
 
-    def __init__(self, store: EventStore, codec: Codec) -> None:
+    def __init__(self, store: Streams, codec: Codec) -> None:
         self._store = store
         self._codec = codec
 

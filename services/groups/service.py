@@ -17,6 +17,7 @@ from services.groups.labels import LabelSealing
 from services.groups.people import People
 from services.groups.reactions import Upkeep
 from services.groups.registry import Registry
+from services.groups.remembered import RememberedStreams
 from services.groups.views import view
 
 
@@ -24,7 +25,7 @@ def build(settings: Settings, kernel: Kernel) -> Service:
     """The service, not yet running. Raises BadMasterKey, OSError."""
     clock, database, projection, guard = kernel.clock, kernel.database("groups"), view(), Guard.of(kernel)
     keys = ContentKeys(kernel.vault("groups"), kernel.master_key, clock)
-    registry, labels = Registry(kernel.store, kernel.codec), LabelSealing(keys)
+    registry, labels = Registry(RememberedStreams(kernel.store), kernel.codec), LabelSealing(keys)
     people = People(database, kernel.store, kernel.codec)
     catalogue = Catalogue(database, registry, labels, guard, clock)
     founding = Founding(registry, labels, people)

@@ -71,7 +71,7 @@ from tests.unit.groups.test_invariants import beginnings, some_command
 CODEC = Codec(contracts.event_files())
 NOW_US = microseconds(NOW)
 DAY = timedelta(days=1)
-VERSION_2 = {"group_id": GROUP, "version": 2}
+ADOPTED, REJECTED = RulesAdopted(group_id=GROUP, version=2), RulesRejected(group_id=GROUP, version=2)
 
 
 class View:
@@ -150,14 +150,14 @@ async def _agrees(history: Sequence[Message], group: Group) -> None:
 
 @pytest.mark.parametrize("rules", [OPEN, FINDABLE, HIDDEN, CONFIDENTIAL])
 async def test_what_everyone_finds_follows_the_rules_in_force(rules: Rules) -> None:
-    for past in ((*begun(rules),), (*begun(CONFIDENTIAL), proposed(rules, needed=1), RulesAdopted(**VERSION_2))):
+    for past in ((*begun(rules),), (*begun(CONFIDENTIAL), proposed(rules, needed=1), ADOPTED)):
         async with view_of(*past) as connection:
             listed = await queries.names_of_groups_to_join(connection, EVE, NOW_US)
             assert bool(listed) == (rules in (OPEN, FINDABLE))
 
 
 async def test_rules_that_are_not_adopted_make_nothing_findable() -> None:
-    for end in ((), (RulesRejected(**VERSION_2),)):
+    for end in ((), (REJECTED,)):
         async with view_of(*begun(CONFIDENTIAL), proposed(OPEN, needed=1), *end) as connection:
             assert await queries.names_of_groups_to_join(connection, EVE, NOW_US) == []
 

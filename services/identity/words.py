@@ -29,15 +29,17 @@ class PrefixIndex:
         self._entries: list[tuple[str, str]] = []
 
     def add(self, entries: Iterable[tuple[str, str]]) -> None:
-        """Adds pairs of word and id."""
+        """Adds pairs of word and id; call `sort` when all are added."""
         self._entries.extend(entries)
-        # Two sorted runs, which is what Python's sort is quick at.
-        self._entries.sort()
 
     def remove(self, entries: Set[tuple[str, str]]) -> None:
         """Takes pairs out again."""
         if entries:
             self._entries = [entry for entry in self._entries if entry not in entries]
+
+    def sort(self) -> None:
+        """Makes what was added findable."""
+        self._entries.sort()
 
     def starting(self, prefix: str) -> Iterator[str]:
         """The ids with a word that begins with `prefix`; one comes once for each such word."""

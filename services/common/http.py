@@ -9,6 +9,8 @@ import uvicorn
 from starlette.applications import Starlette
 
 _GRACE_S = 2
+_KEEP_ALIVE_S = 3700
+"""Longer than the gateway's hour: else it would now and then send a request on a connection that is just closing."""
 
 
 class HttpServer:
@@ -31,7 +33,13 @@ async def serve_http(app: Starlette, host: str, port: int = 0) -> AsyncIterator[
     """
     listening = _listen(host, port)
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, lifespan="off", server_header=False, timeout_graceful_shutdown=_GRACE_S
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE_S,
+        timeout_keep_alive=_KEEP_ALIVE_S,
     )
     config.load()
     server = uvicorn.Server(config)

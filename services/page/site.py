@@ -2,15 +2,14 @@
 
 import asyncio
 import json
+import re
 import secrets
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from datetime import UTC
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from jinja2 import Environment, FileSystemLoader
 from regard.audit.v1.audit_pb2 import ListAccessesRequest
 from regard.audit.v1.events_pb2 import (
@@ -20,11 +19,12 @@ from regard.audit.v1.events_pb2 import (
     READER_KIND_SERVICE,
 )
 from regard.chat.v1.chat_pb2 import ListMessagesRequest, ListRoomsRequest, Room, SendMessageRequest
-from regard.common.v1.common_pb2 import Level, PageRequest
+from regard.common.v1.common_pb2 import PageRequest
 from regard.feed.v1.feed_pb2 import ListGroupPostsRequest
-from regard.groups.v1.groups_pb2 import CanSee, Group, ListMyGroupsRequest, WhoCanSeeRequest
+from regard.groups.v1.groups_pb2 import GetGroupRequest, Group, ListMyGroupsRequest, WhoCanSeeRequest
 from regard.identity.v1.identity_pb2 import BatchGetPeopleRequest, SignOutRequest
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
@@ -33,12 +33,14 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from regard_client.errors import RegardError
-from services.page.visitors import Language, Visitor, Visitors, give_cookie, language_of
+from services.page import rendering
+from services.page.visitors import COOKIE, Visitor, Visitors, give_cookie, language_of
 from services.page.words import words
 
 HERE = Path(__file__).parent
 MESSAGES, POSTS, ACCESSES = 50, 20, 60
 _MOST_FORM_BYTES = 64 * 1024
+_KEY = re.compile(r"[0-9a-f-]{36}")
 _PRIVILEGED = {READER_KIND_ADMINISTRATOR, READER_KIND_AUDITOR, READER_KIND_BREAK_GLASS, READER_KIND_SERVICE}
 
 SECURITY_HEADERS = {
@@ -81,7 +83,8 @@ class Site:
         ]
         handlers: dict[Any, Callable[[Request, Any], Awaitable[Response]]] = {
             RegardError: self.refused,
-            404: self.not_found,
+            HTTPException: self.not_served,
+            Exception: self.failed,
         }
         return Starlette(routes=routes, middleware=[Middleware(_Headers)], exception_handlers=handlers)
 
@@ -91,13 +94,9 @@ class Site:
         if visitor is None:
             return self._page(request, "welcome.html", people=self._people(), url=self._url)
         groups = (await visitor.regard.groups.ListMyGroups(ListMyGroupsRequest(page=PageRequest(size=200)))).groups
-        wanted = request.query_params.get("group", "")
-        group = next((one for one in groups if one.id == wanted), None) or _first(groups)
+        group = await _wanted(visitor, groups, request.query_params.get("group", ""))
         if group is None:
-            w = words(language_of(request))
-            return self._page(
-                request, "message.html", visitor, heading=w["no_groups"], sentence=w["no_groups_hint"], id=""
-            )
+            return self._page(request, "nowhere.html", visitor)
         room = await _room(visitor, group.id)
         # Reading comes before the ledger, so that the page shows its own reads.
         posts, chat, panel = await asyncio.gather(
@@ -113,16 +112,20 @@ class Site:
             request,
             "group.html",
             visitor,
-            groups=[_group(one) for one in groups],
-            group=_group(group) | {"purpose": group.purpose},
+            groups=[rendering.group(one) for one in groups],
+            group=rendering.group(group) | {"purpose": group.purpose},
             room=room,
             key=str(uuid.uuid4()),
-            readers=sum(1 for line in panel.entries if line.reads_content and line.person_id),
+            readers=rendering.readers(panel.entries, w),
             posts=[
-                {"author": names.get(post.author_id, "?"), "at": _when(post.published_at), "body": _body(post, w)}
+                {
+                    "author": names.get(post.author_id, "?"),
+                    "at": rendering.when(post.published_at),
+                    "body": rendering.body(post, w),
+                }
                 for post in posts.posts
             ],
-            panel=[_panel_line(line, names, w, language_of(request)) for line in panel.entries],
+            panel=[rendering.panel_line(line, names, w, language_of(request)) for line in panel.entries],
             **chat,
             **await self._ledger(request, visitor, group.id),
         )
@@ -147,15 +150,17 @@ class Site:
         """Signs a visitor in: as a person of the demonstration company, or with address and password."""
         form = await _form(request)
         if form is None:
-            return Response(status_code=403)
+            return self._stale(request)
         email, password = form.get("email", ""), form.get("password", "")
         if key := form.get("person"):
             read = self._read_demonstration()
             person = next((one for one in read.get("people", []) if one["key"] == key), None)
             if person is None:
-                return await self.not_found(request, None)
+                raise HTTPException(404)
             email, password = person["email"], read["password"]
         visitor = await self.visitors.sign_in(email, password, language_of(request))
+        if before := self.visitors.of(request):
+            await self.visitors.forget(before)
         response = RedirectResponse("/", status_code=303)
         give_cookie(response, visitor, secure=request.headers.get("x-forwarded-proto") == "https")
         return response
@@ -163,22 +168,29 @@ class Site:
     async def sign_out(self, request: Request) -> Response:
         """Ends the visit and its session."""
         visitor, form = self.visitors.of(request), await _form(request)
-        if visitor and form and secrets.compare_digest(form.get("csrf", ""), visitor.csrf):
-            try:
-                await visitor.regard.auth.SignOut(SignOutRequest())
-            finally:
-                await self.visitors.forget(visitor)
-        return RedirectResponse("/", status_code=303)
+        response = RedirectResponse("/", status_code=303)
+        if visitor is None:
+            return response
+        if form is None or not _by(visitor, form):
+            return self._stale(request)
+        try:
+            await visitor.regard.auth.SignOut(SignOutRequest())
+        except RegardError:
+            pass  # the session is over, or ends by itself; what this browser holds ends now
+        finally:
+            await self.visitors.forget(visitor)
+        response.delete_cookie(COOKIE)
+        return response
 
     async def say(self, request: Request) -> Response:
         """Sends a message; the form's key makes sending it twice send it once."""
         visitor, form = self.visitors.of(request), await _form(request)
         if visitor is None:
             return RedirectResponse("/", status_code=303)
-        if form is None or not secrets.compare_digest(form.get("csrf", ""), visitor.csrf):
-            return Response(status_code=403)
+        if form is None or not _by(visitor, form) or not _KEY.fullmatch(form.get("key", "")):
+            return self._stale(request)
         message = SendMessageRequest(room_id=form.get("room", ""), body=form.get("body", ""))
-        await visitor.regard.chat.SendMessage(message, metadata=(("idempotency-key", form.get("key") or "-"),))
+        await visitor.regard.chat.SendMessage(message, metadata=(("idempotency-key", form["key"]),))
         return RedirectResponse(f"/?{urlencode({'group': form.get('group', '')})}", status_code=303)
 
     async def api(self, request: Request) -> Response:
@@ -205,6 +217,7 @@ class Site:
         visitor = self.visitors.of(request)
         if error.kind == "UNAUTHENTICATED" and visitor:
             await self.visitors.forget(visitor)
+            visitor = None
         w = words(language_of(request))
         status = {"UNAUTHENTICATED": 401, "PERMISSION_DENIED": 403, "NOT_FOUND": 404, "RESOURCE_EXHAUSTED": 429}
         return self._page(
@@ -219,10 +232,32 @@ class Site:
             status=503 if error.unreachable else status.get(error.kind, 400),
         )
 
-    async def not_found(self, request: Request, _error: object) -> Response:
-        """An address that is none."""
+    async def not_served(self, request: Request, error: HTTPException) -> Response:
+        """An address that is none, or not called so; a form that is none of ours."""
+        sentence = "not_found" if error.status_code in {404, 405} else "unreadable"
+        return self._message(request, sentence, error.status_code)
+
+    async def failed(self, request: Request, _error: Exception) -> Response:
+        """A fault of the page's own; the log has it."""
+        response = self._message(request, "fault", 500)
+        response.headers.update(SECURITY_HEADERS)  # made outside of what adds them
+        return response
+
+    def _stale(self, request: Request) -> Response:
+        """A form that this site did not give to this visitor."""
+        return self._message(request, "stale", 403)
+
+    def _message(self, request: Request, sentence: str, status: int) -> Response:
         w = words(language_of(request))
-        return self._page(request, "message.html", heading=w["refused"], sentence=w["not_found"], id="", status=404)
+        return self._page(
+            request,
+            "message.html",
+            self.visitors.of(request),
+            heading=w["refused"],
+            sentence=w[sentence],
+            id="",
+            status=status,
+        )
 
     async def _chat(self, request: Request, visitor: Visitor, room: Room | None) -> dict[str, Any]:
         if room is None:
@@ -235,8 +270,8 @@ class Site:
             "messages": [
                 {
                     "author": names.get(message.author_id, "?"),
-                    "at": _when(message.sent_at),
-                    "body": _body(message, w),
+                    "at": rendering.when(message.sent_at),
+                    "body": rendering.body(message, w),
                     "mine": message.author_id == visitor.person_id,
                     "reactions": "  ".join(f"{one.emoji} {one.count}" for one in message.reactions),
                 }
@@ -255,7 +290,7 @@ class Site:
             "accesses": [
                 {
                     "sentence": getattr(entry.sentence, language).replace("{reader}", names.get(entry.reader_id, "?")),
-                    "at": _when(entry.at),
+                    "at": rendering.when(entry.at),
                     "privileged": entry.reader_kind in _PRIVILEGED,
                 }
                 for entry in entries
@@ -277,11 +312,15 @@ class Site:
     ) -> Response:
         language = language_of(request)
         html = self._templates.get_template(template).render(
-            w=words(language), language=language, visitor=visitor, **values
+            w=words(language),
+            language=language,
+            other=rendering.in_the_other(request.query_params, language),
+            visitor=visitor,
+            **values,
         )
         response = HTMLResponse(html, status_code=status)
         if request.query_params.get("lang") in {"fr", "en"}:
-            response.set_cookie("regard-language", language, samesite="lax", max_age=365 * 86400)
+            response.set_cookie("regard-language", language, httponly=True, samesite="lax", max_age=365 * 86400)
         return response
 
 
@@ -312,6 +351,19 @@ async def _form(request: Request) -> dict[str, str] | None:
         return {name: value for name, value in form.items() if isinstance(value, str)}
 
 
+def _by(visitor: Visitor, form: Mapping[str, str]) -> bool:
+    """Whether the form was given to this visitor."""
+    return secrets.compare_digest(form.get("csrf", "").encode(), visitor.csrf.encode())
+
+
+async def _wanted(visitor: Visitor, groups: Sequence[Group], group_id: str) -> Group | None:
+    """The group of this id, else the first to show, if there is one. Raises RegardError if it can't be seen."""
+    if not group_id:
+        return rendering.first_shown(groups)
+    mine = next((one for one in groups if one.id == group_id), None)
+    return mine or (await visitor.regard.groups.GetGroup(GetGroupRequest(group_id=group_id))).group
+
+
 async def _room(visitor: Visitor, group_id: str) -> Room | None:
     rooms = (await visitor.regard.chat.ListRooms(ListRoomsRequest(group_id=group_id))).rooms
     return rooms[0] if rooms else None
@@ -323,39 +375,3 @@ async def _names(visitor: Visitor, person_ids: Iterable[str]) -> dict[str, str]:
         return {}
     found = await visitor.regard.people.BatchGetPeople(BatchGetPeopleRequest(person_ids=wanted))
     return {person.id: person.profile.name for person in found.people}
-
-
-def _first(groups: Iterable[Group]) -> Group | None:
-    """A confidential group if there is one: that is what the page is about."""
-    ranked = sorted(groups, key=lambda group: (-group.rules.level, not group.name, group.name))
-    return ranked[0] if ranked else None
-
-
-def _group(group: Group) -> dict[str, str]:
-    level = Level.Name(group.rules.level).removeprefix("LEVEL_").lower()
-    return {"id": group.id, "name": group.name, "level": level}
-
-
-def _panel_line(line: CanSee, names: Mapping[str, str], w: Mapping[str, str], language: Language) -> dict[str, str]:
-    rights = {
-        "reads": line.reads_content,
-        "writes": line.writes,
-        "manages": line.manages,
-        "reads_ledger": line.reads_ledger,
-        "recorded": line.recorded,
-    }
-    return {
-        "who": names.get(line.person_id, "?") if line.person_id else w.get(f"capacity_{line.capacity}", line.capacity),
-        "rights": " · ".join(w[name] for name, has in rights.items() if has),
-        "why": getattr(line.why, language),
-    }
-
-
-def _body(shown: Any, w: Mapping[str, str]) -> str:
-    if shown.withdrawn:
-        return w["withdrawn"]
-    return w["erased"] if shown.erased else str(shown.body)
-
-
-def _when(at: Timestamp) -> str:
-    return at.ToDatetime(UTC).astimezone().strftime("%d/%m %H:%M:%S") if at.seconds else ""

@@ -5,6 +5,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Literal
 
+from regard.common.v1.options_pb2 import ROLE_PLATFORM_ADMINISTRATOR
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -24,6 +25,7 @@ class Visitor:
     id: str
     person_id: str
     name: str
+    administers: bool
     regard: AsyncRegard
     csrf: str = field(default_factory=lambda: secrets.token_urlsafe(16), repr=False)
 
@@ -40,6 +42,7 @@ class Visitors:
         visitor = self._known.get(request.cookies.get(COOKIE, ""))
         if visitor:
             self._known.move_to_end(visitor.id)
+            visitor.regard.session.language = language_of(request)
         return visitor
 
     async def sign_in(self, email: str, password: str, language: Language) -> Visitor:
@@ -50,7 +53,8 @@ class Visitors:
         except BaseException:
             await regard.close()
             raise
-        visitor = Visitor(secrets.token_urlsafe(24), person.id, person.profile.name, regard)
+        administers = ROLE_PLATFORM_ADMINISTRATOR in person.roles
+        visitor = Visitor(secrets.token_urlsafe(24), person.id, person.profile.name, administers, regard)
         self._known[visitor.id] = visitor
         if len(self._known) > MOST_VISITORS:
             _, oldest = self._known.popitem(last=False)

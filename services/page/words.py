@@ -37,8 +37,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "Open two windows (one of them private) as two people: each will see the other look.",
     ),
     "no_demonstration": (
-        "Il n’y a pas d’entreprise de démonstration ici, ou elle est encore en préparation.",
-        "There is no demonstration company here, or it is still being prepared.",
+        "Il n’y a pas d’entreprise de démonstration ici, ou elle est encore en préparation. Une installation neuve se "
+        "prend en main dans un terminal, avec le code qu’elle affiche au démarrage :",
+        "There is no demonstration company here, or it is still being prepared. A new installation is claimed in a "
+        "terminal, with the code that it prints when it starts:",
     ),
     "sign_in": ("Se connecter", "Sign in"),
     "email": ("Adresse de l’entreprise", "Company e-mail address"),
@@ -50,8 +52,13 @@ WORDS: dict[str, tuple[str, str]] = {
         "You belong to no group yet.",
     ),
     "no_groups_hint": (
-        "Demandez une invitation, ou créez un groupe : regard create-group NOM",
-        "Ask for an invitation, or create a group: regard create-group NAME",
+        "Demandez une invitation à une personne qui modère un groupe, ou créez-en un dans un terminal :",
+        "Ask someone who moderates a group to invite you, or create one in a terminal:",
+    ),
+    "name": ("NOM", "NAME"),
+    "administer_hint": (
+        "Administrer Regard ne fait entrer dans aucun groupe. Faites venir vos collègues et leur historique :",
+        "Administering Regard brings you into no group. Bring in your colleagues and their history:",
     ),
     "conversation": ("Conversation", "Conversation"),
     "posts": ("À retenir", "Worth keeping"),
@@ -77,6 +84,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "capacity_operator": ("Qui exploite les serveurs", "Whoever operates the servers"),
     "say": ("Dire quelque chose", "Say something"),
     "send": ("Envoyer", "Send"),
+    "reader": ("1 personne pourra lire ceci", "1 person will be able to read this"),
     "readers": ("{count} personnes pourront lire ceci", "{count} people will be able to read this"),
     "withdrawn": ("(retiré)", "(withdrawn)"),
     "erased": ("(effacé)", "(erased)"),
@@ -97,6 +105,15 @@ WORDS: dict[str, tuple[str, str]] = {
     "api": ("Tous les appels", "All calls"),
     "refused": ("Ce n’est pas possible", "That is not possible"),
     "back": ("Revenir", "Go back"),
+    "unreadable": ("Ce formulaire est illisible.", "This form can’t be read."),
+    "stale": (
+        "Ce formulaire n’est plus valable : il vient d’une autre visite ou d’un autre site. Revenez, et recommencez.",
+        "This form is no longer valid: it comes from another visit or another site. Go back and try again.",
+    ),
+    "fault": (
+        "Un problème est survenu de notre côté. Rien n’est perdu : réessayez dans un moment.",
+        "Something went wrong on our side. Nothing is lost: try again in a moment.",
+    ),
     "not_found": ("Cette page n’existe pas.", "There is no such page."),
     "unreachable": (
         "Regard ne répond pas pour l’instant. Rien n’est perdu : réessayez dans un moment.",

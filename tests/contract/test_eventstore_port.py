@@ -380,6 +380,6 @@ async def test_retention_by_age_hides_old_events(store: EventStore, category: st
     await store.append(stream, events("a"), NO_STREAM)
     await store.set_retention(stream, max_age_s=1)
     async with asyncio.timeout(DEADLINE_S):
-        while (await store.load(stream)).events:  # noqa: ASYNC110  nothing tells of the time passing
+        while (await store.load(stream)).events:
             await asyncio.sleep(0.05)
     assert labels(await everything(store, f"{category}-")) == "a"

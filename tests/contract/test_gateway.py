@@ -407,7 +407,7 @@ async def test_the_log_of_calls_names_methods_and_no_person(edge: Behind) -> Non
     await edge.http.get(MESSAGES, params={"page.token": "private"}, headers=edge.headers)
     route = "regard.chat.v1.ChatService/ListMessages"
     async with asyncio.timeout(SOON_S):
-        while route not in (log := edge.gateway.log.read_text()):  # noqa: ASYNC110  a file gives no other sign
+        while route not in (log := edge.gateway.log.read_text()):
             await asyncio.sleep(0.05)
     line = next(json.loads(line) for line in log.splitlines() if route in line)
     assert line["status"] == 200

@@ -137,7 +137,7 @@ async def test_a_parent_killed_at_once_leaves_nothing_behind(tmp_path: Path) -> 
     parent.kill()
     await parent.wait()
     async with asyncio.timeout(SOON_S):
-        while not is_free(port):  # noqa: ASYNC110  another process's end gives no other sign
+        while not is_free(port):
             await asyncio.sleep(0.05)
     async with a_gateway(tmp_path, port):
         assert not os.path.exists(memory)  # noqa: ASYNC240

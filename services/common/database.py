@@ -84,14 +84,17 @@ _POSTGRESQL: dict[str, Refusal] = {
 class Database:
     """A service's database. Many read at once; on SQLite one transaction at a time writes, and the others queue."""
 
-    def __init__(self, url: str, *, schema: str = "", durable: bool = False) -> None:
+    def __init__(self, url: str, *, schema: str = "", durable: bool = False, tables: sa.MetaData | None = None) -> None:
         """`sqlite+aiosqlite:///<file>` or `postgresql+asyncpg://…`, where `schema` is the service's.
 
         `durable`: a commit survives power loss on SQLite too; not needed for what the event store can rebuild.
+        `tables` are made when the database is first used; views make theirs by `create`.
         """
         self._url = sa.make_url(url)
         self._schema = schema
         self._one_writer: asyncio.Lock | None = asyncio.Lock() if self.is_sqlite else None
+        self._missing = tables
+        self._first_use = asyncio.Lock()
         connect_args: dict[str, object] = {}
         if self.is_sqlite:
             Path(self._url.database or "").parent.mkdir(parents=True, exist_ok=True)
@@ -117,6 +120,12 @@ class Database:
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
         """A transaction that writes: committed when the block ends, undone if it raises."""
+        await self._make_missing()
+        async with self._begin() as transaction:
+            yield transaction
+
+    @asynccontextmanager
+    async def _begin(self) -> AsyncIterator[AsyncConnection]:
         async with AsyncExitStack() as stack:
             stack.enter_context(_translated())
             if self._one_writer:
@@ -128,6 +137,7 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A transaction that only reads, and sees one state of the database throughout."""
+        await self._make_missing()
         async with AsyncExitStack() as stack:
             stack.enter_context(_translated())
             with _reaching():
@@ -139,12 +149,20 @@ class Database:
 
     async def create(self, metadata: sa.MetaData) -> None:
         """Makes the tables that are missing; several processes may do so at once."""
-        async with self.begin() as transaction:
+        async with self._begin() as transaction:
             if not self.is_sqlite:
                 await transaction.execute(sa.select(sa.func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
                 if self._schema:
                     await transaction.execute(sa.schema.CreateSchema(self._schema, if_not_exists=True))
             await transaction.run_sync(metadata.create_all)
+
+    async def _make_missing(self) -> None:
+        if self._missing is None:
+            return
+        async with self._first_use:
+            if self._missing is not None:
+                await self.create(self._missing)
+                self._missing = None
 
     async def forget_deleted(self) -> None:
         """Leaves nothing of deleted rows in SQLite's write-ahead log; PostgreSQL forgets them when it vacuums."""

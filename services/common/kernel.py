@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import sqlalchemy as sa
 from regard.identity.v1.identity_pb2 import GetJwksRequest
 from regard.identity.v1.identity_pb2_grpc import AuthServiceStub
 from starlette.applications import Starlette
@@ -70,11 +71,11 @@ class Kernel:
 
     def database(self, service: str) -> Database:
         """The views of a service: can be lost, and rebuilt from the event store."""
-        return self._database(service, f"views/{service}", durable=False)
+        return self._database(service, f"views/{service}")
 
-    def vault(self, service: str) -> Database:
+    def vault(self, service: str, tables: sa.MetaData) -> Database:
         """What a service keeps nowhere else, keys above all: survives power loss, and must be backed up."""
-        return self._database(f"{service}_vault", f"vaults/{service}", durable=True)
+        return self._database(f"{service}_vault", f"vaults/{service}", tables)
 
     def token_verifier(self) -> TokenVerifier:
         """Verifies people's access tokens with the keys that identity publishes."""
@@ -102,10 +103,11 @@ class Kernel:
             await database.dispose()
         await self.store.close()
 
-    def _database(self, name: str, file: str, *, durable: bool) -> Database:
+    def _database(self, name: str, file: str, tables: sa.MetaData | None = None) -> Database:
         if name not in self._databases:
             url = self.settings.database_url or f"sqlite+aiosqlite:///{(self.settings.data / file).absolute()}.sqlite"
-            self._databases[name] = Database(url, schema=name if self.settings.database_url else "", durable=durable)
+            schema = name if self.settings.database_url else ""
+            self._databases[name] = Database(url, schema=schema, durable=tables is not None, tables=tables)
         return self._databases[name]
 
     async def _published_keys(self) -> tuple[Mapping[str, str], ...]:

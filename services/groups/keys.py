@@ -4,10 +4,8 @@ They lie in a vault, outside the event store: destroying a group's rows here mak
 everywhere. A group that was destroyed is remembered, so that it never gets a key again.
 """
 
-import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Collection, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Collection, Iterable
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -46,16 +44,14 @@ _AT_ONCE = 500
 class ContentKeys:
     """Makes, finds and destroys content keys. A key that was given out is never replaced, only destroyed."""
 
-    def __init__(self, database: Database, master_key: MasterKey, clock: Clock) -> None:
-        self._database = database
+    def __init__(self, vault: Database, master_key: MasterKey, clock: Clock) -> None:
+        self._vault = vault
         self._master_key = master_key
         self._clock = clock
-        self._is_ready = False
-        self._turn = asyncio.Lock()
 
     async def check(self) -> None:
         """Tells of a wrong master key at the start, and not to those who read. Raises WrongMasterKey (KEY-01)."""
-        async with self._read() as connection:
+        async with self._vault.read() as connection:
             self._unwrapped(await connection.execute(sa.select(CONTENT_KEYS).limit(1)))
 
     async def find(self, group_id: str, authors: Collection[str]) -> dict[str, DataKey]:
@@ -63,13 +59,13 @@ class ContentKeys:
         chosen = sa.select(CONTENT_KEYS).where(
             CONTENT_KEYS.c.group_id == group_id, CONTENT_KEYS.c.author.in_(list(authors))
         )
-        async with self._read() as connection:
+        async with self._vault.read() as connection:
             return self._unwrapped(await connection.execute(chosen)).get(group_id, {})
 
     async def of_labels(self, group_ids: Collection[str]) -> dict[str, DataKey]:
         """The label keys of many groups; without those whose keys were destroyed."""
         wanted, found = list(group_ids), dict[str, DataKey]()
-        async with self._read() as connection:
+        async with self._vault.read() as connection:
             for start in range(0, len(wanted), _AT_ONCE):
                 chosen = sa.select(CONTENT_KEYS).where(
                     CONTENT_KEYS.c.author == LABEL, CONTENT_KEYS.c.group_id.in_(wanted[start : start + _AT_ONCE])
@@ -85,7 +81,7 @@ class ContentKeys:
         if not missing:
             return found
         rows = [self._fresh(group_id, author) for author in sorted(missing)]
-        async with self._begin() as transaction:
+        async with self._vault.begin() as transaction:
             if await self._locked(transaction, group_id):
                 return {}
             await transaction.execute(insert(CONTENT_KEYS).on_conflict_do_nothing(), rows)
@@ -93,12 +89,12 @@ class ContentKeys:
 
     async def destroy(self, group_id: str) -> None:
         """Makes every key of the group disappear for ever; returns once that is durable."""
-        async with self._begin() as transaction:
+        async with self._vault.begin() as transaction:
             await self._locked(transaction, group_id)
             destroyed = sa.update(KEYED_GROUPS).where(KEYED_GROUPS.c.group_id == group_id).values(destroyed=True)
             await transaction.execute(destroyed)
             await transaction.execute(sa.delete(CONTENT_KEYS).where(CONTENT_KEYS.c.group_id == group_id))
-        await self._database.forget_deleted()
+        await self._vault.forget_deleted()
 
     async def _locked(self, transaction: AsyncConnection, group_id: str) -> bool:
         """Whether the group's keys were destroyed; nobody else changes that until the transaction ends."""
@@ -117,21 +113,3 @@ class ContentKeys:
             subject = f"{group_id}/{author}"
             found[group_id][author] = DataKey(subject, key_id, self._master_key.unwrap(subject, key_id, wrapped))
         return found
-
-    @asynccontextmanager
-    async def _begin(self) -> AsyncIterator[AsyncConnection]:
-        await self._make_ready()
-        async with self._database.begin() as transaction:
-            yield transaction
-
-    @asynccontextmanager
-    async def _read(self) -> AsyncIterator[AsyncConnection]:
-        await self._make_ready()
-        async with self._database.read() as connection:
-            yield connection
-
-    async def _make_ready(self) -> None:
-        async with self._turn:
-            if not self._is_ready:
-                await self._database.create(METADATA)
-                self._is_ready = True

@@ -12,7 +12,7 @@ from services.groups.api import GroupApi, GroupInternalApi
 from services.groups.catalogue import Catalogue
 from services.groups.changes import Changes
 from services.groups.founding import Founding
-from services.groups.keys import ContentKeys
+from services.groups.keys import METADATA, ContentKeys
 from services.groups.labels import LabelSealing
 from services.groups.people import People
 from services.groups.reactions import Upkeep
@@ -24,7 +24,7 @@ from services.groups.views import view
 def build(settings: Settings, kernel: Kernel) -> Service:
     """The service, not yet running. Raises BadMasterKey, OSError."""
     clock, database, projection, guard = kernel.clock, kernel.database("groups"), view(), Guard.of(kernel)
-    keys = ContentKeys(kernel.vault("groups"), kernel.master_key, clock)
+    keys = ContentKeys(kernel.vault("groups", METADATA), kernel.master_key, clock)
     registry, labels = Registry(RememberedStreams(kernel.store), kernel.codec), LabelSealing(keys)
     people = People(database, kernel.store, kernel.codec)
     catalogue = Catalogue(database, registry, labels, guard, clock)

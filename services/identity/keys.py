@@ -10,11 +10,12 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from services.common.clock import Clock
+from services.common.database import Database
 from services.common.ids import new_id
 from services.common.masterkey import MasterKey
 from services.common.sealing import DataKey, new_data_key
 from services.identity.address import hashed
-from services.identity.vault import PERSON_KEYS, SECRETS, Vault
+from services.identity.vault import PERSON_KEYS, SECRETS
 
 _PEPPER = "address-pepper"
 _AT_ONCE = 500
@@ -23,7 +24,7 @@ _AT_ONCE = 500
 class PersonKeys:
     """Makes and finds the keys that profiles and password hashes are sealed with."""
 
-    def __init__(self, vault: Vault, master_key: MasterKey, clock: Clock) -> None:
+    def __init__(self, vault: Database, master_key: MasterKey, clock: Clock) -> None:
         self._vault = vault
         self._master_key = master_key
         self._clock = clock
@@ -56,7 +57,7 @@ class PersonKeys:
 class AddressHashes:
     """Hashes e-mail addresses with the installation's pepper, 32 secret bytes that are made the first time."""
 
-    def __init__(self, vault: Vault, master_key: MasterKey) -> None:
+    def __init__(self, vault: Database, master_key: MasterKey) -> None:
         self._vault = vault
         self._master_key = master_key
         self._pepper: bytes | None = None

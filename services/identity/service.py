@@ -20,13 +20,13 @@ from services.identity.registry import Registry
 from services.identity.sessions import Sessions
 from services.identity.throttle import Throttle
 from services.identity.tokens import AccessTokens, SigningKeys
-from services.identity.vault import Vault
+from services.identity.vault import METADATA
 from services.identity.views import people
 
 
 def build(settings: Settings, kernel: Kernel) -> Service:
     """The service, not yet running. Raises BadMasterKey, OSError."""
-    vault, master_key, clock = Vault(kernel.vault("identity")), kernel.master_key, kernel.clock
+    vault, master_key, clock = kernel.vault("identity", METADATA), kernel.master_key, kernel.clock
     keys = PersonKeys(vault, master_key, clock)
     addresses, passwords = AddressHashes(vault, master_key), Passwords()
     signing_keys = SigningKeys(vault, master_key, clock)

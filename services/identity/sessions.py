@@ -13,8 +13,9 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.common.clock import Clock
+from services.common.database import Database
 from services.identity.refusals import SESSION_OVER, TOKEN_REUSED
-from services.identity.vault import REFRESH_TOKENS, SESSIONS, Vault
+from services.identity.vault import REFRESH_TOKENS, SESSIONS
 
 IDLE_S = 14 * 86_400
 LIFE_S = 90 * 86_400
@@ -33,7 +34,7 @@ class Session:
 class Sessions:
     """Keeps which refresh token comes next."""
 
-    def __init__(self, vault: Vault, clock: Clock) -> None:
+    def __init__(self, vault: Database, clock: Clock) -> None:
         self._vault = vault
         self._clock = clock
 

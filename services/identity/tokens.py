@@ -16,10 +16,11 @@ from regard.common.v1.options_pb2 import Role
 from sqlalchemy.dialects.postgresql import insert
 
 from services.common.clock import Clock
+from services.common.database import Database
 from services.common.ids import new_id
 from services.common.masterkey import MasterKey
 from services.common.rpc.tokens import ALGORITHM, role_name
-from services.identity.vault import SIGNING_KEYS, Vault
+from services.identity.vault import SIGNING_KEYS
 
 ACCESS_TOKEN_LIFE_S = 600
 CACHED_S = 300
@@ -73,7 +74,7 @@ def is_rotation_due(ring: Sequence[SigningKey], now_s: float) -> bool:
 class SigningKeys:
     """The ring of keys, shared by all processes through the database, where private keys lie wrapped."""
 
-    def __init__(self, vault: Vault, master_key: MasterKey, clock: Clock) -> None:
+    def __init__(self, vault: Database, master_key: MasterKey, clock: Clock) -> None:
         self._vault = vault
         self._master_key = master_key
         self._clock = clock

@@ -4,14 +4,7 @@ They lie outside the event store, so that destroying a row here makes what it op
 Times are seconds since 1970.
 """
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
-
-from services.common.database import Database
 
 METADATA = sa.MetaData()
 
@@ -55,32 +48,3 @@ REFRESH_TOKENS = sa.Table(
     sa.Column("session_id", sa.ForeignKey("sessions.session_id", ondelete="CASCADE"), nullable=False, index=True),
     sa.Column("used", sa.Boolean, nullable=False, server_default=sa.false()),
 )
-
-
-class Vault:
-    """The database of these tables, which are made when they are first needed."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._is_ready = False
-        self._turn = asyncio.Lock()
-
-    @asynccontextmanager
-    async def begin(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that writes; durable when the block has ended."""
-        await self._make_ready()
-        async with self._database.begin() as transaction:
-            yield transaction
-
-    @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that only reads."""
-        await self._make_ready()
-        async with self._database.read() as connection:
-            yield connection
-
-    async def _make_ready(self) -> None:
-        async with self._turn:
-            if not self._is_ready:
-                await self._database.create(METADATA)
-                self._is_ready = True

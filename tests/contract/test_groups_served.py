@@ -31,12 +31,12 @@ from regard.groups.v1.rules_pb2 import (
     MEMBER_ROLE_UNSPECIFIED,
     Rules,
 )
-from regard.identity.v1.identity_pb2 import DeactivatePersonRequest
+from regard.identity.v1.identity_pb2 import DeactivatePersonRequest, GetMeRequest
 
 from services.common.check import check
 from services.common.decider import CommandContext, append_unconditionally
 from services.common.settings import load_settings
-from services.groups.keys import CONTENT_KEYS
+from services.groups.keys import CONTENT_KEYS, METADATA
 from services.groups.service import build
 from services.identity.service import build as build_identity
 from services.installation import Installation, Plan, open_installation
@@ -74,6 +74,11 @@ class Office(Site):
         person = (await self.provision(name, email)).person
         return Colleague(person.id, (await self.sign_in(email)).tokens.access_token)
 
+    async def administrator(self) -> Colleague:
+        """Whoever runs the installation."""
+        me = await self.call(self.people.GetMe, GetMeRequest(), self.admin_token)
+        return Colleague(me.person.id, self.admin_token)
+
     async def ask(self, who: Colleague, method: str, /, **request: Any) -> Any:
         """Calls a method of GroupService by its name."""
         kind = getattr(pb, f"{method}Request")
@@ -107,7 +112,7 @@ class Office(Site):
     async def stored_keys(self, group_id: str) -> int:
         """How many keys of a group the vault holds."""
         counted = sa.select(sa.func.count()).where(CONTENT_KEYS.c.group_id == group_id)
-        async with self.kernel.vault("groups").read() as connection:
+        async with self.kernel.vault("groups", METADATA).read() as connection:
             return int(await connection.scalar(counted) or 0)
 
 
@@ -534,7 +539,7 @@ async def test_an_import_repeated_adds_what_is_missing(office: Office) -> None:
         "moderator_ids": [office.ada.id],
         "member_ids": [office.ada.id, office.bob.id, str(uuid.uuid4())],
     }
-    admin = Colleague("", office.admin_token)
+    admin = await office.administrator()
     first = await office.ask(admin, "ImportGroup", **export)
     assert first.created
     assert await office.roles(first.group_id) == {
@@ -549,6 +554,35 @@ async def test_an_import_repeated_adds_what_is_missing(office: Office) -> None:
     assert not more.created
     assert set(await office.roles(first.group_id)) == {office.ada.id, office.bob.id, office.cyd.id}
     assert (await refused(office.ask(admin, "GetGroup", group_id=first.group_id))).id == "ACC-01"
+
+
+@pytest.mark.parametrize("listed", ["moderator_ids", "member_ids"])
+async def test_administrators_do_not_import_themselves(office: Office, listed: str) -> None:
+    admin = await office.administrator()
+    export: dict[str, Any] = {
+        "external_id": f"elsewhere:{uuid.uuid4()}",
+        "name": "Imported",
+        "rules": CONFIDENTIAL,
+        "moderator_ids": [office.ada.id],
+        # More than one append holds: nobody is added before the refusal.
+        "member_ids": [office.bob.id, *(str(uuid.uuid4()) for _ in range(600))],
+    }
+    oneself = export | {listed: [*export[listed], admin.id]}
+    refusal = await refused(office.ask(admin, "ImportGroup", **oneself))
+    assert (refusal.id, refusal.code) == ("GRP-22", grpc.StatusCode.PERMISSION_DENIED)
+
+    group_id = (await office.ask(admin, "ImportGroup", **export)).group_id
+    recorded = await office.of(group_id)
+    assert types(recorded) == ["GroupCreated", "MemberAdded", "MemberAdded"]
+    assert (await refused(office.ask(admin, "ImportGroup", **oneself))).id == "GRP-22"
+    assert await office.of(group_id) == recorded
+
+    await office.ask(office.ada, "InviteMember", group_id=group_id, person_id=admin.id)
+    await office.ask(admin, "AcceptInvitation", group_id=group_id)
+    recorded = await office.of(group_id)
+    assert not (await office.ask(admin, "ImportGroup", **oneself)).created
+    assert await office.of(group_id) == recorded
+    assert (await office.roles(group_id))[admin.id] == MEMBER_ROLE_MEMBER
 
 
 async def test_only_administrators_import(office: Office) -> None:

@@ -29,7 +29,7 @@ from services.identity import address, person
 from services.identity.installation import installation_code
 from services.identity.keys import AddressHashes
 from services.identity.service import build
-from services.identity.vault import Vault
+from services.identity.vault import METADATA
 from services.identity.words import folded
 from services.installation import Installation, PartDied, Plan, open_installation
 from tests.contract.streaming import eventually
@@ -429,7 +429,7 @@ async def test_simultaneous_provisioning_of_one_address_gives_one_account(site: 
 
 async def test_a_claim_without_an_account_is_taken_up(site: Site) -> None:
     """As if the first attempt had died between its two steps."""
-    vault = Vault(site.kernel.vault("identity"))
+    vault = site.kernel.vault("identity", METADATA)
     email_hash = await AddressHashes(vault, site.kernel.master_key).of("late@example.org")
     claimed_for = str(uuid.uuid4())
     context = CommandContext(uuid.uuid4(), actor="", correlation_id="")

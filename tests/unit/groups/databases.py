@@ -12,11 +12,14 @@ from services.common.database import Database
 
 
 @asynccontextmanager
-async def same_database(folder: Path, count: int = 1) -> AsyncIterator[tuple[Database, ...]]:
+async def same_database(
+    folder: Path, count: int = 1, tables: sa.MetaData | None = None
+) -> AsyncIterator[tuple[Database, ...]]:
     """One empty database, as `count` processes are connected to it."""
     url = os.environ.get("REGARD_TEST_DATABASE_URL", "")
     schema = f"test_{uuid.uuid4().hex}" if url else ""
-    databases = tuple(Database(url or f"sqlite+aiosqlite:///{folder}/test.sqlite", schema=schema) for _ in range(count))
+    url = url or f"sqlite+aiosqlite:///{folder}/test.sqlite"
+    databases = tuple(Database(url, schema=schema, tables=tables) for _ in range(count))
     try:
         # SQLite lets nobody else in while it turns a new file into one with a write-ahead log.
         await databases[0].create(sa.MetaData())

@@ -10,7 +10,7 @@ import pytest
 from services.common.clock import system_clock
 from services.common.database import Database
 from services.common.masterkey import MasterKey, WrongMasterKey
-from services.groups.keys import LABEL, ContentKeys
+from services.groups.keys import LABEL, METADATA, ContentKeys
 from tests.unit.groups.databases import same_database
 
 MASTER_KEY = MasterKey(bytes(32))
@@ -19,7 +19,7 @@ MASTER_KEY = MasterKey(bytes(32))
 @pytest.fixture
 async def databases(tmp_path: Path) -> AsyncIterator[tuple[Database, ...]]:
     """Two processes' connections to one vault."""
-    async with same_database(tmp_path, 2) as both:
+    async with same_database(tmp_path, 2, METADATA) as both:
         yield both
 
 
@@ -81,7 +81,7 @@ async def test_no_key_is_made_while_a_group_is_destroyed(databases: tuple[Databa
 
 
 async def test_destroyed_keys_are_not_in_the_file(tmp_path: Path) -> None:
-    database = Database(f"sqlite+aiosqlite:///{tmp_path}/vault.sqlite", durable=True)
+    database = Database(f"sqlite+aiosqlite:///{tmp_path}/vault.sqlite", durable=True, tables=METADATA)
     keys = content_keys(database)
     await keys.ensure("group", ["ada"])
     with sqlite3.connect(tmp_path / "vault.sqlite") as file:

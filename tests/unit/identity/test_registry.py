@@ -18,13 +18,13 @@ from services.common.masterkey import MasterKey
 from services.identity.keys import PersonKeys
 from services.identity.organisation import Claim, GrantAdministration, RevokeAdministration
 from services.identity.registry import Registry
-from services.identity.vault import Vault
+from services.identity.vault import METADATA
 
 
 @pytest.fixture
 async def registry(tmp_path: Path) -> AsyncIterator[Registry]:
-    database = Database(f"sqlite+aiosqlite:///{tmp_path}/vault.sqlite")
-    keys = PersonKeys(Vault(database), MasterKey(bytes(32)), system_clock)
+    database = Database(f"sqlite+aiosqlite:///{tmp_path}/vault.sqlite", tables=METADATA)
+    keys = PersonKeys(database, MasterKey(bytes(32)), system_clock)
     yield Registry(MemoryEventStore(system_clock), Codec(contracts.event_files()), keys)
     await database.dispose()
 

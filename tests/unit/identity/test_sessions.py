@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from services.common.database import Database
 from services.common.errors import Refused
 from services.identity.sessions import IDLE_S, LIFE_S, Sessions
-from services.identity.vault import REFRESH_TOKENS, SESSIONS, Vault
+from services.identity.vault import METADATA, REFRESH_TOKENS, SESSIONS
 from tests.unit.identity.time_by_hand import TimeByHand
 
 
@@ -19,14 +19,14 @@ def time() -> TimeByHand:
 
 
 @pytest.fixture
-async def vault(tmp_path: Path) -> AsyncIterator[Vault]:
-    database = Database(f"sqlite+aiosqlite:///{tmp_path}/vault.sqlite")
-    yield Vault(database)
+async def vault(tmp_path: Path) -> AsyncIterator[Database]:
+    database = Database(f"sqlite+aiosqlite:///{tmp_path}/vault.sqlite", tables=METADATA)
+    yield database
     await database.dispose()
 
 
 @pytest.fixture
-def sessions(vault: Vault, time: TimeByHand) -> Sessions:
+def sessions(vault: Database, time: TimeByHand) -> Sessions:
     return Sessions(vault, time)
 
 
@@ -82,7 +82,7 @@ async def test_a_forgotten_session_has_no_token(sessions: Sessions) -> None:
     assert await refusal(sessions, token) == "IDN-04"
 
 
-async def test_only_hashes_are_kept_and_not_for_ever(sessions: Sessions, vault: Vault, time: TimeByHand) -> None:
+async def test_only_hashes_are_kept_and_not_for_ever(sessions: Sessions, vault: Database, time: TimeByHand) -> None:
     first = await begin(sessions, "first")
     second = await sessions.rotate(first)
     async with vault.read() as connection:

@@ -13,7 +13,7 @@ from services.common.database import Database
 from services.common.masterkey import MasterKey, WrongMasterKey
 from services.identity.keys import AddressHashes, PersonKeys
 from services.identity.tokens import SIGNS_FOR_S, AccessTokens, SigningKeys
-from services.identity.vault import METADATA, Vault
+from services.identity.vault import METADATA
 from tests.unit.identity.time_by_hand import TimeByHand
 
 MASTER_KEY = MasterKey(bytes(32))
@@ -28,7 +28,7 @@ def time() -> TimeByHand:
 async def databases(tmp_path: Path) -> AsyncIterator[tuple[Database, Database]]:
     """Two processes' connections to one file."""
     url = f"sqlite+aiosqlite:///{tmp_path}/vault.sqlite"
-    both = Database(url), Database(url)
+    both = Database(url, tables=METADATA), Database(url, tables=METADATA)
     # SQLite lets nobody else in while it turns a new file into one with a write-ahead log.
     await both[0].create(METADATA)
     yield both
@@ -39,17 +39,16 @@ async def databases(tmp_path: Path) -> AsyncIterator[tuple[Database, Database]]:
 async def test_simultaneous_processes_make_one_key_of_each_kind(
     databases: tuple[Database, Database], time: TimeByHand
 ) -> None:
-    vaults = [Vault(database) for database in databases]
-    keys = await asyncio.gather(*(PersonKeys(vault, MASTER_KEY, time).ensure("ada") for vault in vaults * 5))
+    keys = await asyncio.gather(*(PersonKeys(vault, MASTER_KEY, time).ensure("ada") for vault in databases * 5))
     assert len({key.secret for key in keys}) == 1
-    hashes = await asyncio.gather(*(AddressHashes(vault, MASTER_KEY).of("a@b.org") for vault in vaults * 5))
+    hashes = await asyncio.gather(*(AddressHashes(vault, MASTER_KEY).of("a@b.org") for vault in databases * 5))
     assert len(set(hashes)) == 1
-    rings = await asyncio.gather(*(SigningKeys(vault, MASTER_KEY, time).jwks() for vault in vaults * 5))
+    rings = await asyncio.gather(*(SigningKeys(vault, MASTER_KEY, time).jwks() for vault in databases * 5))
     assert [[jwk["kid"] for jwk in ring] for ring in rings] == [[rings[0][0]["kid"]]] * 10
 
 
 async def test_only_those_who_have_a_key_are_found(databases: tuple[Database, Database], time: TimeByHand) -> None:
-    keys = PersonKeys(Vault(databases[0]), MASTER_KEY, time)
+    keys = PersonKeys(databases[0], MASTER_KEY, time)
     ada = await keys.ensure("ada")
     assert await keys.find(["ada", "bob"]) == {"ada": ada}
     assert await keys.find([]) == {}
@@ -58,7 +57,7 @@ async def test_only_those_who_have_a_key_are_found(databases: tuple[Database, Da
 
 
 async def test_the_vault_alone_opens_nothing(databases: tuple[Database, Database], time: TimeByHand) -> None:
-    vault, other = Vault(databases[0]), MasterKey(bytes([1]) * 32)
+    vault, other = databases[0], MasterKey(bytes([1]) * 32)
     await PersonKeys(vault, MASTER_KEY, time).ensure("ada")
     await AddressHashes(vault, MASTER_KEY).of("a@b.org")
     await SigningKeys(vault, MASTER_KEY, time).jwks()
@@ -74,7 +73,7 @@ async def test_the_vault_alone_opens_nothing(databases: tuple[Database, Database
 async def test_keys_rotate_without_a_token_that_a_cached_set_does_not_verify(
     databases: tuple[Database, Database], time: TimeByHand
 ) -> None:
-    here, there = (SigningKeys(Vault(database), MASTER_KEY, time) for database in databases)
+    here, there = (SigningKeys(database, MASTER_KEY, time) for database in databases)
     tokens = AccessTokens(here, "regard", "regard", time)
     kids, largest = set(), 0
     for _ in range(3 * SIGNS_FOR_S // 86_400):

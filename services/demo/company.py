@@ -203,7 +203,8 @@ TEAMS = (
     ),
     Team(
         "vie", "Vie de l’atelier", "Ce qui nous concerne tous.",
-        LEVEL_OPEN, READERS_SHOWN_PRIVILEGED_BY_NAME, ("paul",), tuple(person.key for person in PEOPLE if person.key != "paul"),
+        LEVEL_OPEN, READERS_SHOWN_PRIVILEGED_BY_NAME, ("paul",),
+        tuple(person.key for person in PEOPLE if person.key not in {"paul", ADMINISTRATOR.key}),
         (
             ("paul", 480.0, "Bienvenue sur Regard. Ce groupe est ouvert : toute l’entreprise peut le lire."),
             ("p12", 300.0, "Le covoiturage depuis Roanne reprend lundi, deux places libres."),

@@ -50,7 +50,7 @@ class Founding:
     ) -> tuple[str, bool]:
         """The id of the group of that external id, and whether it is new; in either case everyone is in it.
 
-        People whose account is not active are left out. Raises Refused: GRP-03, -16, -18, -19, -20.
+        People whose account is not active are left out. Raises Refused: GRP-03, -16, -18, -19, -22.
         """
         group_id = derived_id(_IMPORTED, external_id)
         active = await self._people.active({*moderators, *members})
@@ -58,7 +58,8 @@ class Founding:
         people = [(person, role) for person, role in roles.items() if person in active]
         if MEMBER_ROLE_MODERATOR not in dict(people).values():
             raise NO_SUCH_PERSON()
-        # Whoever runs the import comes first, since what is added later may not bring them in; then the moderators.
+        # Whoever runs the import comes first, so that listing themselves is refused before anything is added; then the
+        # moderators.
         people.sort(key=lambda one: (one[0] != context.actor, one[1] != MEMBER_ROLE_MODERATOR))
         sealed, created = await self._labels.seal(group_id, GroupCreated, labels), False
         for start in range(0, len(people), _AT_ONCE):

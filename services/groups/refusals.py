@@ -154,14 +154,6 @@ DELETED_FOR_GOOD = refusal(
     remedy_en="Import it under another external identifier if it must come back.",
     remedy_fr="S’il doit revenir, importez-le sous un autre identifiant externe.",
 )
-NOT_INTO_THIS_ONE = refusal(
-    "GRP-20",
-    Kind.PERMISSION_DENIED,
-    en="An import does not bring the administrator who runs it into a group that exists.",
-    fr="Un import ne fait pas entrer dans un groupe existant la personne qui l’administre.",
-    remedy_en="Ask a moderator of the group to invite you.",
-    remedy_fr="Demandez à une personne qui modère le groupe de vous inviter.",
-)
 NOT_AMONG_THEM = refusal(
     "GRP-21",
     Kind.INVALID_ARGUMENT,
@@ -169,4 +161,13 @@ NOT_AMONG_THEM = refusal(
     fr="Qui ouvre une conversation directe en fait partie.",
     remedy_en="Add them to the people of the conversation.",
     remedy_fr="Ajoutez cette personne à la conversation.",
+)
+# GRP-20 said the same of groups that exist only, and is not given again.
+NOT_YOUR_OWN_WAY_IN = refusal(
+    "GRP-22",
+    Kind.PERMISSION_DENIED,
+    en="An import does not bring the administrator who runs it into a group.",
+    fr="Un import ne fait pas entrer dans un groupe la personne qui le lance.",
+    remedy_en="Leave yourself out of the import; a moderator of the group can invite you, which everyone will see.",
+    remedy_fr="Retirez-vous de l’import ; une personne qui modère le groupe peut vous inviter, au vu de tous.",
 )

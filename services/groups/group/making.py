@@ -27,7 +27,7 @@ from services.groups.group.commands import Archive, Create, Delete, Import, Open
 from services.groups.group.rights import demand_moderator, demand_unarchived
 from services.groups.group.state import Group
 from services.groups.group.voting import demand_consent_in_range
-from services.groups.refusals import DELETED_FOR_GOOD, NAME_DIFFERS, NOT_AMONG_THEM, NOT_INTO_THIS_ONE
+from services.groups.refusals import DELETED_FOR_GOOD, NAME_DIFFERS, NOT_AMONG_THEM, NOT_YOUR_OWN_WAY_IN
 
 DIRECT_RULES = Rules(
     level=LEVEL_CONFIDENTIAL,
@@ -63,10 +63,13 @@ def open_direct(command: OpenDirect, group: Group) -> tuple[Message, ...]:
 
 
 def import_group(command: Import, group: Group) -> tuple[Message, ...]:
-    """The group or what is missing of it. Raises Refused: GRP-03, GRP-16, GRP-19, GRP-20."""
+    """The group or what is missing of it. Raises Refused: GRP-03, GRP-16, GRP-19, GRP-22."""
     if group.policy.deleted:
         raise DELETED_FOR_GOOD()
     missing = [one for one in command.people if one[0] not in group.policy.members and one[0] not in group.former]
+    if command.by in dict(missing):
+        # Whoever runs Regard does not read; a moderator may have invited them since, and then they are not missing.
+        raise NOT_YOUR_OWN_WAY_IN()
     added = tuple(
         MemberAdded(group_id=command.group_id, person_id=person, role=role, added_by=command.by)
         for person, role in missing
@@ -74,8 +77,6 @@ def import_group(command: Import, group: Group) -> tuple[Message, ...]:
     if not group.labels:
         demand_consent_in_range(command.rules)
         return _created(command), *added
-    if command.by in dict(missing):
-        raise NOT_INTO_THIS_ONE()
     if missing:
         demand_unarchived(group)
     return added

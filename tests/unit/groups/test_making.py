@@ -119,14 +119,24 @@ def test_an_import_repeated_adds_what_is_missing(past: tuple[Message, ...], expe
     ("past", "command", "refusal"),
     [
         ((*begun(), DELETED), IMPORT, "GRP-19"),
-        (begun(), replace(IMPORT, people=(*PEOPLE, (STE, MEMBER_ROLE_MEMBER))), "GRP-20"),
+        ((), replace(IMPORT, people=(*PEOPLE, (STE, MEMBER_ROLE_MEMBER))), "GRP-22"),
+        ((), replace(IMPORT, people=((STE, MEMBER_ROLE_MODERATOR),)), "GRP-22"),
+        (begun(), replace(IMPORT, people=(*PEOPLE, (STE, MEMBER_ROLE_MEMBER))), "GRP-22"),
         ((*begun(), ARCHIVED), IMPORT, "GRP-03"),
         ((), replace(IMPORT, rules=rules(consent_quorum_percent=10)), "GRP-16"),
     ],
-    ids=["deleted", "oneself", "archived", "consent"],
+    ids=["deleted", "oneself", "oneself as moderator", "oneself into one that exists", "archived", "consent"],
 )
 def test_an_import_is_refused(past: tuple[Message, ...], command: Import, refusal: str) -> None:
     given(*past).when(command).raises(refusal)
+
+
+def test_an_import_leaves_an_administrator_whom_a_moderator_let_in() -> None:
+    members = MEMBER_ROLE_MEMBER, MEMBER_ROLE_MODERATOR
+    for role in members:
+        given(*begun(OPEN, BOB, STE)).when(replace(IMPORT, people=(*PEOPLE, (STE, role)))).then()
+    gone = MemberLeft(group_id=GROUP, person_id=STE)
+    given(*begun(OPEN, BOB, STE), gone).when(replace(IMPORT, people=(*PEOPLE, (STE, members[0])))).then()
 
 
 def test_a_moderator_renames() -> None:

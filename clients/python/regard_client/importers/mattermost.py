@@ -2,8 +2,9 @@
 
 A channel becomes a group with one room: a public channel an open group, a private one a confidential group whose
 members are the channel's. Posts and replies become messages with their authors, times and reactions. Direct channels
-become direct conversations only when people open them in Regard; their posts are refused by line. Lines are described
-in Mattermost's documentation of the bulk loading tool.
+become direct conversations only when people open them in Regard; their posts are refused by line. Whoever runs the
+import is made a member of nothing by it, since administrators do not read; what they wrote is imported. Lines are
+described in Mattermost's documentation of the bulk loading tool.
 """
 
 import json
@@ -25,7 +26,7 @@ from regard.groups.v1.rules_pb2 import (
     READERS_SHOWN_EVERYONE_BY_NAME,
     Rules,
 )
-from regard.identity.v1.identity_pb2 import Profile
+from regard.identity.v1.identity_pb2 import GetMeRequest, Profile
 
 from regard_client.client import AsyncRegard
 from regard_client.errors import RegardError
@@ -245,6 +246,7 @@ async def import_mattermost(regard: AsyncRegard, path: Path, *, progress: Progre
     """Imports a bulk export. Raises BadFile, or RegardError when the server gives up; repeating goes on from there."""
     report = Report()
     export = read_export(path, report)
+    me = (await patiently(partial(regard.people.GetMe, GetMeRequest()))).person.id
     people: dict[str, str] = {}
 
     async def person(username: str) -> None:
@@ -257,7 +259,7 @@ async def import_mattermost(regard: AsyncRegard, path: Path, *, progress: Progre
 
     async def group(key: Channel) -> None:
         channel = export.channels[key]
-        if room := await _open(regard, report, "/".join(key), channel, people):
+        if room := await _open(regard, report, "/".join(key), channel, people, me):
             rooms.append((room, "/".join(key), channel))
 
     await each("groups", export.channels, group, progress)
@@ -282,14 +284,18 @@ async def import_mattermost(regard: AsyncRegard, path: Path, *, progress: Progre
     return report
 
 
-async def _open(regard: AsyncRegard, report: Report, key: str, channel: _Channel, people: dict[str, str]) -> str | None:
-    members = [member for member in channel.members if member.username in people]
+async def _open(
+    regard: AsyncRegard, report: Report, key: str, channel: _Channel, people: dict[str, str], me: str
+) -> str | None:
+    known = [member for member in channel.members if member.username in people]
+    members = [member for member in known if people[member.username] != me]
     moderators = [member for member in members if member.moderates] or members[:1]
     if not moderators:
-        report.refuse(channel.line, "nobody belongs to this channel, so nobody could look after it")
-        for post in channel.posts:
-            report.refuse(post.line, f"its channel, line {channel.line}, was refused")
+        nobody = "nobody but you belongs" if known else "nobody belongs"
+        _refuse(report, channel, f"{nobody} to this channel, so nobody could look after it")
         return None
+    if len(members) < len(known):
+        report.notes[_left_out(channel)] += 1
     request = ImportGroupRequest(
         external_id=f"{SOURCE}:{key}",
         name=channel.name,
@@ -301,13 +307,26 @@ async def _open(regard: AsyncRegard, report: Report, key: str, channel: _Channel
     try:
         group = await patiently(partial(regard.groups.ImportGroup, request))
     except RegardError as error:
-        if error.kind not in {"INVALID_ARGUMENT", "ALREADY_EXISTS", "FAILED_PRECONDITION"}:
+        if error.kind not in {"INVALID_ARGUMENT", "ALREADY_EXISTS", "FAILED_PRECONDITION", "NOT_FOUND"}:
             raise
-        report.refuse(channel.line, refused_because(error))
+        _refuse(report, channel, refused_because(error))
         return None
     report.count("groups", group.created)
     room_request = ImportRoomRequest(group_id=group.group_id, external_id=f"{SOURCE}:{key}", name=channel.name)
     return (await patiently(partial(regard.chat.ImportRoom, room_request))).room_id
+
+
+def _refuse(report: Report, channel: _Channel, reason: str) -> None:
+    report.refuse(channel.line, reason)
+    for line in sorted({post.line for post in channel.posts}):
+        report.refuse(line, f"its channel, line {channel.line}, was refused")
+
+
+def _left_out(channel: _Channel) -> str:
+    return (
+        f"line {channel.line}: you run this import, so it does not make you a member of “{channel.name}”; "
+        "one of its moderators can invite you"
+    )
 
 
 def _rules(channel: _Channel) -> Rules:

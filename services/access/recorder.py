@@ -119,7 +119,7 @@ class Recorder:
         try:
             await self._append(closed.group_id, closed)
         except Refused as refused:
-            _log.warning("a live access could not be closed", reason=refused.refusal.id)
+            _log.warning("a live access could not be closed", error_id=refused.refusal.id)
 
     async def _append(self, group_id: str, message: Message) -> Position:
         # One command id for all attempts, so that repeating after a lost answer finds the same event.

@@ -19,7 +19,7 @@ def build(settings: Settings, kernel: Kernel) -> Service:
             await seed(settings.gateway_url, settings.data, settings.installation_code_file, tell)
         except RegardError as error:
             # The installation is somebody's own, or out of reach: it works all the same, without the company.
-            _log.warning("no demonstration company was made", refusal=error.id, kind=error.kind)
+            _log.warning("no demonstration company was made", error_id=error.id)
 
     def tell(sentence: str) -> None:
         _log.info(sentence)

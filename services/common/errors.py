@@ -87,11 +87,6 @@ class Refused(Exception):
         return f"{self.sentence(language)} {self.remedy(language)}"
 
 
-def id_of(error: BaseException) -> str:
-    """The refusal's id, or the type of anything else: what a log may say of an error."""
-    return error.refusal.id if isinstance(error, Refused) else type(error).__name__
-
-
 _catalogue: dict[str, Refusal] = {}
 
 
@@ -101,14 +96,18 @@ def refusal(id: str, kind: Kind, *, en: str, fr: str, remedy_en: str, remedy_fr:
         raise ValueError(f"a refusal's id looks like GRP-07, not {id!r}")
     if id in _catalogue:
         raise ValueError(f"the refusal {id} is declared twice")
-    declared = Refusal(id, kind, en, fr, remedy_en, remedy_fr)
-    _catalogue[id] = declared
-    return declared
+    _catalogue[id] = Refusal(id, kind, en, fr, remedy_en, remedy_fr)
+    return _catalogue[id]
+
+
+def declared(id: str) -> Refusal | None:
+    """The refusal of this id, if a module imported so far declares it."""
+    return _catalogue.get(id)
 
 
 def catalogue() -> Iterator[Refusal]:
     """Every refusal declared by the modules imported so far, by id."""
-    return iter(sorted(_catalogue.values(), key=lambda declared: declared.id))
+    return iter(sorted(_catalogue.values(), key=lambda one: one.id))
 
 
 def placeholders(template: str) -> frozenset[str]:

@@ -18,7 +18,6 @@ from regard.common.v1.common_pb2 import RelayCheckpoint
 
 from services.common.clock import Clock, system_clock
 from services.common.contracts import EventFile
-from services.common.errors import id_of
 from services.common.eventstore import EventStore, ExpectedState, NewEvent, Recorded, WrongRevision
 from services.common.ids import Position
 from services.common.kafka import Kafka, encode_headers, partition_of, uninterrupted
@@ -88,9 +87,7 @@ class Relay:
                 await self._stand_by()
             else:
                 RESTARTS.labels(self._file.service).inc()
-                _log.warning(
-                    "the relay starts again", service=self._file.service, error_id=_cause(failure), exc_info=failure
-                )
+                _log.warning("the relay starts again", service=self._file.service, exc_info=failure)
                 worked = (self._clock() - started).total_seconds() > self._timing.longest_retry_s
                 failures = 0 if worked else failures + 1
                 await asyncio.sleep(self._backoff_s(failures))
@@ -194,11 +191,6 @@ class Relay:
                     return
                 seen = course.revision
             await asyncio.sleep(self._timing.standby_s)
-
-
-def _cause(failure: BaseException | None) -> str:
-    first = failure.exceptions[0] if isinstance(failure, BaseExceptionGroup) else failure
-    return id_of(first) if first else ""
 
 
 async def _outcome(attempt: Coroutine[None, None, None]) -> BaseException | None:

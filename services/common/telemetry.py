@@ -2,7 +2,8 @@
 
 Logs are JSON lines on stderr (readable ones on a terminal). A record's sentence is a constant; its values pass only
 under the keys of `LOGGED`, and only as numbers or as identifiers without a space: free text never gets through.
-Messages of other libraries are reduced to their template and place, exceptions to their type and stack.
+Messages of other libraries are reduced to their template and place, exceptions to their type and stack, and refusals to
+their id with the declared sentence, whose parameters are left out.
 """
 
 import contextlib
@@ -23,6 +24,7 @@ from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
+from services.common.errors import Refused, declared
 from services.common.settings import Settings
 
 Log = structlog.typing.FilteringBoundLogger
@@ -80,6 +82,7 @@ def configure_logs(level: str = "info") -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _reduce_exception,
             redact,
+            _explain,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
@@ -102,6 +105,8 @@ class _Libraries(logging.Handler):
         # With arguments the message is a template, hence a constant; without, it may have been formatted already.
         template = record.msg if isinstance(record.msg, str) and record.args else "a library reports"
         error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, Refused):
+            return  # it passes through the library to the code of ours that tells of it
         structlog.get_logger(record.name, source=record.name).log(
             record.levelno, template, where=f"{record.module}:{record.lineno}", exc_info=error
         )
@@ -128,9 +133,20 @@ def _reduce_exception(_logger: object, _method: str, record: _Record) -> _Record
     error = record.pop("exc_info", None)
     if error is True:
         error = sys.exc_info()[1]
-    if isinstance(error, BaseException):
+    if isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, Refused):
+        record["error_id"] = error.refusal.id
+    elif isinstance(error, BaseException):
         record["exception"] = type(error).__qualname__
         record["stack"] = stack_of(error.__traceback__)
+    return record
+
+
+def _explain(_logger: object, _method: str, record: _Record) -> _Record:
+    """Adds what whoever reads the log needs to know of an error id; constants, made of no value."""
+    if refusal := declared(str(record.get("error_id", ""))):
+        record["means"] = f"{refusal.en} {refusal.remedy_en}"
     return record
 
 

@@ -16,7 +16,6 @@ from services.common import contracts
 from services.common.codec import Codec
 from services.common.contracts import EventFile
 from services.common.database import Database
-from services.common.errors import id_of
 from services.common.eventstore import EventStore
 from services.common.ids import Position
 from services.common.kafka import Arrival, Kafka, Undecodable
@@ -215,7 +214,7 @@ class Runner:
 
     async def _pause(self, error: Exception) -> None:
         measures.RETRIED.labels(self.follower.name).inc()
-        _log.warning("a projection waits", projection=self.follower.name, error_id=id_of(error), exc_info=error)
+        _log.warning("a projection waits", projection=self.follower.name, exc_info=error)
         await asyncio.sleep(self._backoff_s(self._failures))
         self._failures += 1
 

@@ -4,7 +4,6 @@ A thread owns the journal. Operations are carried out in the order in which they
 """
 
 import asyncio
-import logging
 import sqlite3
 import threading
 import time
@@ -12,10 +11,12 @@ from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from typing import Final
 
+from services.common.telemetry import logger
+from services.embedded.eventstore import refusals
 from services.embedded.eventstore.journal import Batch, Journal
 from services.embedded.eventstore.model import Append, Expired, Operation, Outcome, Unwritten
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 _BATCH_OPERATIONS: Final = 1000
 _BATCH_BYTES: Final = 8 * 1024 * 1024
@@ -103,10 +104,11 @@ class GroupCommit:
                 failed = Unwritten(full=error.sqlite_errorcode == sqlite3.SQLITE_FULL)
                 # After a failed sync nobody knows what the disk holds: only a new start finds out.
                 self._broken = error.sqlite_errorcode in _UNTRUSTWORTHY
-                _log.error("%d operations not written: %s", len(operations), error.sqlite_errorname)
+                reason = refusals.DISK_FULL if failed.full else refusals.WRITE_FAILED
+                _log.error("not written", count=len(operations), error=error.sqlite_errorname, error_id=reason.id)
             except Exception as error:
                 # The thread must live on, or every later caller would wait for ever.
-                _log.error("%d operations not written: %s", len(operations), type(error).__name__)
+                _log.error("not written", count=len(operations), exc_info=error)
         return Batch((failed,) * len(operations), (), self._journal.position)
 
     def _deliver(self, batch: Batch, settled: Sequence[tuple[Settled, Outcome]]) -> None:

@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from services.common import telemetry
 from services.common.http import serve_http
+from services.embedded.eventstore.refusals import FOLDER_UNUSABLE
 
 CONFIDENTIAL = "the merger with Initech"
 
@@ -68,6 +69,22 @@ def test_other_keys_and_free_text_are_dropped(stderr: Stderr, key: str, value: o
     assert key not in line
     assert "budget" not in stderr.text()
     assert "Initech" not in stderr.text()
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_a_refusal_is_told_by_its_id_and_what_it_means_without_its_parameters(stderr: Stderr, grouped: bool) -> None:
+    refused = FOLDER_UNUSABLE(folder=CONFIDENTIAL, reason=CONFIDENTIAL)
+    telemetry.logger("x").warning("it waits", exc_info=ExceptionGroup("", [refused]) if grouped else refused)
+    (line,) = stderr.lines()
+    assert line["error_id"] == FOLDER_UNUSABLE.id
+    assert line["means"] == f"{FOLDER_UNUSABLE.en} {FOLDER_UNUSABLE.remedy_en}"
+    assert "stack" not in line
+    assert "Initech" not in stderr.text()
+
+
+def test_a_library_through_which_a_refusal_passes_is_silent(stderr: Stderr) -> None:
+    logging.getLogger("library").error("handler %s failed", "h", exc_info=FOLDER_UNUSABLE(folder="", reason=""))
+    assert stderr.text() == ""
 
 
 def test_an_exception_is_reduced_to_type_and_places(stderr: Stderr) -> None:

@@ -1,6 +1,8 @@
 """What a caller is told of a refusal, whichever way it called; and what must never be in it."""
 
+import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,18 +40,23 @@ def by_json(client: httpx.Client, verb: str, path: str, language: str, **request
     headers = {"accept-language": language, **request.pop("headers", {})}
     url = httpx.URL(str(client.base_url), raw_path=path.encode()) if "%" in path else path
     answer = client.request(verb, url, headers=headers, **request)
-    _assert_nothing_of_the_inside(answer.text)
-    if answer.is_success:
+    return told_by_json(answer.status_code, answer.headers, answer.text, language)
+
+
+def told_by_json(http_status: int, headers: Mapping[str, str], text: str, language: str) -> Told | None:
+    """The refusal in an answer to JSON, None if it is none."""
+    _assert_nothing_of_the_inside(text)
+    if http_status < 300:
         return None
-    assert answer.headers["content-type"] == "application/json", answer.text
-    body = answer.json()
+    assert headers["content-type"] == "application/json", text
+    body = json.loads(text)
     status = status_pb2.Status(code=body["code"], message=body["message"])
     for detail in body["details"]:
         for known in (error_details_pb2.ErrorInfo, error_details_pb2.LocalizedMessage):
             if detail["@type"].endswith(known.DESCRIPTOR.full_name):
                 plain = {name: value for name, value in detail.items() if name != "@type"}
                 status.details.add().Pack(json_format.ParseDict(plain, known()))
-    return _told(status, language, answer.status_code)
+    return _told(status, language, http_status)
 
 
 async def by_grpc(

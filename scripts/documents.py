@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import services
+from regard_client.importers import reasons
 from services.common import settings
 from services.common.errors import catalogue
 from services.gateway import asyncapi, openapi
@@ -38,6 +39,9 @@ def _errors() -> str:
         f"| <a id='{one.id}'></a>{one.id} | {one.kind.name} | {_cell(one.en, one.remedy_en)} "
         f"| {_cell(one.fr, one.remedy_fr)} |"
         for one in catalogue()
+    ]
+    rows += [
+        f"| <a id='{one.id}'></a>{one.id} | import | {_cell(one.en)} | {_cell(one.fr)} |" for one in reasons.catalogue()
     ]
     head = [
         "# Refusals",

@@ -37,13 +37,13 @@ def test_names_each_refused_line_by_its_number_in_the_file(tmp_path: Path) -> No
     )
     rows, refused = read(tmp_path / "p.csv", text)
     assert rows == [(2, "Two\nlines"), (11, "Auditor")]
-    assert {line: reason.split(":")[0].split(";")[0] for line, reason in refused} == {
-        4: "no name",
-        5: "no e-mail address",
-        7: "not an e-mail address",
-        8: "the e-mail address of line 2 again",
-        9: "the language is neither fr nor en",
-        10: "an unknown role",
+    assert {line: reason.split(": ")[0] for line, reason in refused} == {
+        4: "IMP-11",
+        5: "IMP-12",
+        7: "IMP-13",
+        8: "IMP-16",
+        9: "IMP-14",
+        10: "IMP-15",
     }
 
 

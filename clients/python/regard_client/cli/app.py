@@ -34,7 +34,7 @@ from regard_client.cli.context import (
     url,
 )
 from regard_client.client import AsyncRegard, Regard
-from regard_client.importers import BadFile, Progress, Report, import_mattermost, import_people
+from regard_client.importers import BadFile, Progress, Refusal, Report, import_mattermost, import_people
 from regard_client.session import Session
 
 app = typer.Typer(no_args_is_help=True, help="Regard: everyone can see who looked.", pretty_exceptions_enable=False)
@@ -142,8 +142,8 @@ def token(
 
 
 @imports.command("people")
-def people(file: Annotated[Path, typer.Argument(help="CSV with a header: name, email, function, site …")]) -> None:
-    """Bring in people from a CSV file."""
+def people(file: Annotated[Path, typer.Argument(help="LDIF, or CSV with a header: name, email, function …")]) -> None:
+    """Bring in people from a CSV or an LDIF file."""
     _import(file, import_people)
 
 
@@ -169,7 +169,7 @@ def _import(file: Path, importer: Importer) -> None:
         try:
             report = asyncio.run(_run(file, importer, session))
         except BadFile as error:
-            fail(str(error), "Nothing was imported.", USAGE)
+            fail(error.text(options.language), "Nothing was imported.", USAGE)
         except KeyboardInterrupt:
             fail("Stopped.", "Repeat the command to go on: what is there is not imported twice.", REFUSED)
         except ExceptionGroup as group:
@@ -198,7 +198,7 @@ def _tell(report: Report) -> None:
         told = {
             "created": dict(report.created),
             "present": dict(report.present),
-            "refused": [{"line": one.line, "reason": one.reason} for one in report.refused],
+            "refused": [_refused(one) for one in report.refused],
             "notes": dict(report.notes),
         }
         out.print(json_module.dumps(told, ensure_ascii=False), markup=False)
@@ -208,7 +208,13 @@ def _tell(report: Report) -> None:
     for sentence, times in sorted(report.notes.items()):
         out.print(f"note: {sentence} ({times})", markup=False)
     for one in report.refused:
-        err.print(f"line {one.line} refused: {one.reason}", markup=False)
+        place = f"{one.file}, entry {one.line}" if one.file else f"line {one.line}"
+        err.print(f"{place} refused: {one.reason}", markup=False)
+
+
+def _refused(one: Refusal) -> dict[str, str | int]:
+    told: dict[str, str | int] = {"line": one.line, "reason": one.reason}
+    return told | ({"file": one.file} if one.file else {})
 
 
 def _answers(address: str) -> bool:

@@ -1,14 +1,12 @@
-"""People from a CSV file, as a directory or a payroll tool exports it.
+"""People from a file, as a directory or a payroll tool exports it: LDIF (ldif.py), or CSV.
 
-A header names the columns, in English or French, in any order: name and email are needed; function, site,
+In CSV a header names the columns, in English or French, in any order: name and email are needed; function, site,
 hierarchical_level, language, roles and password may be there. The separator is a comma, a semicolon or a tab, and the
 text UTF-8. `roles` names roles of the organisation, separated by spaces, such as "auditor security_officer".
 """
 
 import csv
 import io
-import re
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +15,11 @@ from regard.identity.v1.identity_pb2 import GrantRoleRequest, Person, Profile, P
 
 from regard_client.client import AsyncRegard
 from regard_client.errors import RegardError
+from regard_client.importers import reasons
+from regard_client.importers.ldif import is_ldif, read_ldif
+from regard_client.importers.reasons import Said
 from regard_client.importers.report import BadFile, Progress, Report, each, patiently, silent
+from regard_client.importers.rows import People, Row, missing
 
 COLUMNS = {
     "name": ("name", "nom", "full name", "nom complet"),
@@ -30,36 +32,30 @@ COLUMNS = {
     "password": ("password", "mot de passe"),
 }
 MOST_BYTES = 64 * 1024 * 1024
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One person of the file; `line` counts from 1, the header included."""
-
-    line: int
-    profile: Profile
-    roles: tuple[str, ...] = ()
-    """Their names in the contract, such as ROLE_AUDITOR."""
-    password: str = field(default="", repr=False)
 
 
 def read_people(path: Path, report: Report) -> list[Row]:
     """The people of the file; refused lines go to the report. Raises BadFile."""
     if path.stat().st_size > MOST_BYTES:
-        raise BadFile(f"{path.name} is larger than {MOST_BYTES // 1024 // 1024} MiB: split it.")
+        raise BadFile(reasons.TOO_LARGE(file=path.name, mebibytes=MOST_BYTES // 1024 // 1024))
+    content = path.read_bytes()
+    read = read_ldif if is_ldif(path.name, content) else read_csv
+    return read(path.name, content, report)
+
+
+def read_csv(name: str, content: bytes, report: Report) -> list[Row]:
+    """The people of a CSV file called `name`. Raises BadFile."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise BadFile(f"{path.name} is not UTF-8 text (byte {error.start}): save it as UTF-8.") from None
+        raise BadFile(reasons.NOT_UTF8(file=name, byte=error.start)) from None
     header, _, _ = text.partition("\n")
     separator = max(",;\t", key=header.count)
     # strict: an unclosed quote is an error of that line, not a field that swallows the rest of the file.
     reader = csv.reader(io.StringIO(text), delimiter=separator, strict=True)
-    rows: list[Row] = []
+    people = People(report)
     columns: dict[str, int] | None = None
     line = 0
-    first_lines: dict[str, int] = {}
     while True:
         start = line + 1
         try:
@@ -67,52 +63,45 @@ def read_people(path: Path, report: Report) -> list[Row]:
         except StopIteration:
             break
         except csv.Error as error:
-            report.refuse(start, f"not CSV: {error}")
+            report.refuse(start, reasons.NOT_CSV(why=error))
             line = reader.line_num
             continue
         line = reader.line_num
         if not any(cell.strip() for cell in cells):
             continue
         if columns is None:
-            columns = _columns(path, cells)
+            columns = _columns(name, cells)
             continue
         match _row(start, cells, columns):
-            case str(reason):
+            case Said() as reason:
                 report.refuse(start, reason)
             case row:
-                email = row.profile.email.casefold()
-                if email in first_lines:
-                    report.refuse(start, f"the e-mail address of line {first_lines[email]} again")
-                else:
-                    first_lines[email] = start
-                    rows.append(row)
+                people.add(row)
     if columns is None:
-        raise BadFile(f"{path.name} is empty.")
-    return rows
+        raise BadFile(reasons.EMPTY(file=name))
+    return people.rows
 
 
-def _columns(path: Path, header: list[str]) -> dict[str, int]:
+def _columns(name: str, header: list[str]) -> dict[str, int]:
     wanted = {alias: name for name, aliases in COLUMNS.items() for alias in aliases}
     found = {wanted[cell.strip().casefold()]: i for i, cell in enumerate(header) if cell.strip().casefold() in wanted}
-    if missing := {"name", "email"} - found.keys():
-        raise BadFile(f"{path.name}: its first line has no column {' and no column '.join(sorted(missing))}.")
+    if absent := {"name", "email"} - found.keys():
+        raise BadFile(reasons.NO_COLUMN(file=name, column=", ".join(sorted(absent))))
     return found
 
 
-def _row(line: int, cells: list[str], columns: dict[str, int]) -> Row | str:
+def _row(line: int, cells: list[str], columns: dict[str, int]) -> Row | Said:
     values = {name: cells[i].strip() if i < len(cells) else "" for name, i in columns.items()}
-    if not values["name"]:
-        return "no name: people have real identities here"
-    if not _EMAIL.fullmatch(values["email"]):
-        return "not an e-mail address" if values["email"] else "no e-mail address"
+    if reason := missing(values["name"], values["email"]):
+        return reason
     if (language := values.get("language", "").casefold()[:2]) not in {"", "fr", "en"}:
-        return "the language is neither fr nor en"
+        return reasons.BAD_LANGUAGE()
     try:
         named = values.get("roles", "").replace(",", " ").split()
         roles = tuple(Role.Name(Role.Value(f"ROLE_{role.upper()}")) for role in named)
     except ValueError:
         known = ", ".join(name.removeprefix("ROLE_").lower() for name in Role.keys()[1:])
-        return f"an unknown role; the roles are {known}"
+        return reasons.BAD_ROLE(known=known)
     profile = Profile(
         name=values["name"],
         email=values["email"],
@@ -125,12 +114,14 @@ def _row(line: int, cells: list[str], columns: dict[str, int]) -> Row | str:
 
 
 async def import_people(regard: AsyncRegard, path: Path, *, progress: Progress = silent) -> Report:
-    """Provisions the people of a CSV file. Raises BadFile, or RegardError when the server gives up."""
-    report = Report()
+    """Provisions the people of a CSV or LDIF file. Raises BadFile, or RegardError when the server gives up."""
+    report = Report(regard.session.language)
     rows = read_people(path, report)
 
     async def one(row: Row) -> None:
-        person = await provision(regard, report, row.line, row.profile, password=row.password)
+        person = await provision(
+            regard, report, row.line, row.profile, password=row.password, external_id=row.external_id
+        )
         for role in row.roles if person else ():
             if person and Role.Value(role) not in person.roles:
                 request = GrantRoleRequest(person_id=person.id, role=role)

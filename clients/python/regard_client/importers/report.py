@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from regard_client.errors import RegardError
+from regard_client.importers.reasons import Language, Said
 
 AT_ONCE = 8
 """Calls in flight: enough to hide the way to the server and back, few enough for its limits."""
@@ -21,19 +22,29 @@ Progress = Callable[[str, int, int], None]
 class BadFile(Exception):
     """The file as a whole cannot be imported; nothing was."""
 
+    def __init__(self, why: Said | str) -> None:
+        self._why = why
+        super().__init__(self.text("en"))
+
+    def text(self, language: Language) -> str:
+        """Why."""
+        return self._why if isinstance(self._why, str) else self._why.text(language)
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Refusal:
-    """A line that was not imported; `line` counts from 1."""
+    """A line that was not imported. In an archive `file` names the file, and `line` counts its entries; both from 1."""
 
+    file: str
     line: int
     reason: str
 
 
 @dataclass(slots=True)
 class Report:
-    """The outcome of one run."""
+    """The outcome of one run, with reasons in `language`."""
 
+    language: Language = "en"
     created: Counter[str] = field(default_factory=Counter)
     """What is new, by kind."""
     present: Counter[str] = field(default_factory=Counter)
@@ -46,9 +57,9 @@ class Report:
         """Counts something imported."""
         (self.created if created else self.present)[kind] += how_many
 
-    def refuse(self, line: int, reason: str) -> None:
+    def refuse(self, line: int, reason: Said | str, file: str = "") -> None:
         """Names a line that is not imported."""
-        self.refused.append(Refusal(line, reason))
+        self.refused.append(Refusal(file, line, reason if isinstance(reason, str) else reason.text(self.language)))
 
 
 async def patiently(call: Callable[[], Awaitable[Answer]]) -> Answer:

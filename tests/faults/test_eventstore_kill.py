@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import random
 import re
 import signal
 import sys
@@ -16,7 +15,8 @@ import pytest
 from kurrentdbclient import AsyncKurrentDBClient, NewEvent, StreamState
 from kurrentdbclient.exceptions import KurrentDBClientError
 
-_ROUNDS = 4
+from tests.faults.rounds import rounds, seeded
+
 _WRITERS = 8
 _WAIT_S = 30.0
 
@@ -53,12 +53,11 @@ async def _process(folder: Path) -> AsyncIterator[tuple[asyncio.subprocess.Proce
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 async def test_acknowledged_appends_survive_kill_9(tmp_path: Path) -> None:
-    seed = random.randrange(2**32)
-    print(f"seed {seed}")
-    draw = random.Random(seed)
+    draw, most = seeded(), rounds(4, of=200)
     written = Written()
-    for round_ in range(_ROUNDS):
+    for round_ in range(most):
         already = len(written.acknowledged)
         async with _process(tmp_path) as (process, uri), AsyncKurrentDBClient(uri) as client:
             writers = [asyncio.create_task(_write(client, f"s-{i}", written)) for i in range(_WRITERS)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from pathlib import Path
 
 import pytest
@@ -12,19 +11,18 @@ from services.access import Guard
 from services.common.clock import system_clock
 from services.common.errors import Refused
 from services.common.eventstore import KurrentEventStore
+from tests.faults.rounds import rounds, seeded
 from tests.faults.test_eventstore_kill import _process
 from tests.guarded import CODEC, TEXT, Post, Site, person, read, touched
 
-ROUNDS = 3
 READERS = 8
 WAIT_S = 60.0
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 async def test_what_was_opened_before_kill_9_is_in_the_record_after_it(tmp_path: Path) -> None:
-    seed = random.randrange(2**32)
-    print(f"seed {seed}")
-    draw, site = random.Random(seed), Site()
+    draw, site = seeded(), Site()
     readers, author, group_id = [person() for _ in range(READERS)], person(), ""
     posts: list[Post] = []
     opened: set[tuple[str, str]] = set()
@@ -43,7 +41,7 @@ async def test_what_was_opened_before_kill_9_is_in_the_record_after_it(tmp_path:
                 continue
             opened.add((who, post.object.id))
 
-    for round_ in range(ROUNDS):
+    for round_ in range(rounds(3, of=50)):
         async with _process(tmp_path) as (process, uri):
             site.store.inner = store = KurrentEventStore(uri)  # type: ignore[assignment]
             killed.clear()

@@ -23,6 +23,7 @@ RENEWAL_TIMEOUT_S = 10.0
 _OPTIONS = (
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.max_reconnect_backoff_ms", 2_000),  # a gateway that is back is found at once; gRPC's own limit is 2 minutes
     ("grpc.max_receive_message_length", 8 * 1024 * 1024),
 )
 

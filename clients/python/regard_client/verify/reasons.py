@@ -1,0 +1,110 @@
+"""Why something does not verify: one exception, told apart by a stable id, in French and English.
+
+    Unverified              the only exception that this package raises for what it was given
+      of a Reason           declared once, below
+        .id                 stable and greppable: VER-03
+        .en, .fr            the sentence, and what to do, in both languages
+      .evidence             the bytes that show the fault, for whoever has to prove it to somebody else
+
+Sentences are `str.format` templates with named parameters.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+Language = Literal["en", "fr"]
+
+
+class Unverified(ValueError):
+    """What was given does not verify, for the reason `reason`."""
+
+    def __init__(self, reason: "Reason", params: Mapping[str, object], evidence: Mapping[str, bytes]) -> None:
+        self.reason = reason
+        self.params: Mapping[str, object] = MappingProxyType(dict(params))
+        self.evidence: Mapping[str, bytes] = MappingProxyType(dict(evidence))
+        super().__init__(f"{reason.id} {self.sentence('en')}")
+
+    @property
+    def id(self) -> str:
+        """The reason's stable id."""
+        return self.reason.id
+
+    def sentence(self, language: Language) -> str:
+        """Why, for people."""
+        return (self.reason.fr if language == "fr" else self.reason.en).format_map(self.params)
+
+    def remedy(self, language: Language) -> str:
+        """What to do about it, for people."""
+        return self.reason.remedy_fr if language == "fr" else self.reason.remedy_en
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One reason, declared once; calling it with the sentence's parameters gives the exception."""
+
+    id: str
+    en: str
+    fr: str
+    remedy_en: str
+    remedy_fr: str
+
+    def __call__(self, *, evidence: Mapping[str, bytes] = MappingProxyType({}), **params: object) -> Unverified:
+        """The exception to raise; KeyError if a parameter of a sentence is missing."""
+        return Unverified(self, params, evidence)
+
+
+MALFORMED = Reason(
+    "VER-01",
+    en="This is not a well-formed {what}: {rule}.",
+    fr="Ce n’est pas un {what} bien formé : {rule}.",
+    remedy_en="Fetch it again; if it stays so, it was damaged or made wrongly.",
+    remedy_fr="Récupérez-le à nouveau ; s’il reste ainsi, il est abîmé ou mal fait.",
+)
+BAD_SIGNATURE = Reason(
+    "VER-02",
+    en="The signature of {name} is wrong.",
+    fr="La signature de {name} est fausse.",
+    remedy_en="What was signed was changed, or somebody else signed in this name. Keep the file, and report it.",
+    remedy_fr="Ce qui était signé a été modifié, ou un autre a signé sous ce nom. Gardez le fichier et signalez-le.",
+)
+UNSIGNED = Reason(
+    "VER-03",
+    en="No key that is trusted has signed this.",
+    fr="Aucune clé de confiance n’a signé ceci.",
+    remedy_en="Check that the keys are those of this log.",
+    remedy_fr="Vérifiez que les clés sont celles de ce journal.",
+)
+NOT_INCLUDED = Reason(
+    "VER-04",
+    en="Entry {index} is not in the log of size {size}: the inclusion proof does not lead to its root.",
+    fr="L’entrée {index} n’est pas dans le journal de taille {size} : la preuve d’inclusion ne mène pas à sa racine.",
+    remedy_en="The record or its proof was changed. Keep the file, and report it.",
+    remedy_fr="L’enregistrement ou sa preuve a été modifié. Gardez le fichier et signalez-le.",
+)
+NOT_CONSISTENT = Reason(
+    "VER-05",
+    en="The log of size {old} is not the beginning of the log of size {new}: its past was changed.",
+    fr="Le journal de taille {old} n’est pas le début de celui de taille {new} : son passé a été modifié.",
+    remedy_en="Keep both checkpoints with the proof, and report them: the log has forked.",
+    remedy_fr="Gardez les deux points de contrôle avec la preuve et signalez-les : le journal a bifurqué.",
+)
+
+OTHER_LOG = Reason(
+    "VER-06",
+    en="This is the log {origin}, not {wanted}.",
+    fr="C’est le journal {origin}, pas {wanted}.",
+    remedy_en="Check which log the file or the address belongs to.",
+    remedy_fr="Vérifiez de quel journal viennent le fichier ou l’adresse.",
+)
+
+
+def malformed(what: str, rule: str) -> Unverified:
+    """The exception for a `what` that breaks `rule`; the rule is told in the words of the specification."""
+    return MALFORMED(what=what, rule=rule)
+
+
+def reasons() -> Iterator[Reason]:
+    """Every reason, by id."""
+    return iter(sorted((one for one in globals().values() if isinstance(one, Reason)), key=lambda one: one.id))

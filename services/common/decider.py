@@ -7,6 +7,7 @@ repetition at the current revision without looking at ids.
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import reduce
 from typing import Generic, TypeVar
 
@@ -85,12 +86,14 @@ class CommandContext:
 class Outcome(Generic[State]):
     """What a command led to: the position to wait for, its events, and the state after them.
 
-    A repeated command gives the events of the first time, and the state of now.
+    A repeated command gives the events of the first time with their time, and the state of now.
     """
 
     position: Position
     events: tuple[Message, ...]
     state: State
+    recorded_at: datetime | None = None
+    """When a repeated command was carried out; of a new one, an append does not tell."""
 
 
 async def execute(
@@ -118,7 +121,7 @@ async def execute(
         state = decider.fold(event.message for event in codec.decode_all(history.events))
         if recorded := history.recorded_by(context.command_id):
             done = tuple(event.message for event in codec.decode_all(recorded))
-            return Outcome(recorded[-1].position, done, state)
+            return Outcome(recorded[-1].position, done, state, recorded[-1].recorded_at)
         messages = tuple(decider.decide(command, state))
         if not messages:
             return Outcome(history.position, (), state)

@@ -19,6 +19,7 @@ from services.feed.threads import Threads, in_sight
 from services.feed.views import GROUPS
 
 Context = grpc.aio.ServicerContext[Message, Message]
+_Writes = api.PublishPostRequest | api.EditPostRequest | api.AddCommentRequest | api.EditCommentRequest
 
 
 class FeedApi(FeedServiceServicer):
@@ -30,16 +31,8 @@ class FeedApi(FeedServiceServicer):
         self._database = database
 
     async def PublishPost(self, request: api.PublishPostRequest, context: Context) -> api.PublishPostResponse:
-        post_id = await self._threads.publish(request.group_id, request.body, request.mentioned_ids)
-        return api.PublishPostResponse(
-            post=api.Post(
-                id=post_id,
-                group_id=request.group_id,
-                author_id=rpc.caller().person_id,
-                body=request.body,
-                mentioned_ids=request.mentioned_ids,
-            )
-        )
+        row = await self._threads.publish(request.group_id, request.body, request.mentioned_ids)
+        return api.PublishPostResponse(post=rendering.post(row, _text(row, request), rpc.caller().person_id))
 
     async def GetPost(self, request: api.GetPostRequest, context: Context) -> api.GetPostResponse:
         sight, row = await self._post_in_sight(request.post_id)
@@ -51,31 +44,20 @@ class FeedApi(FeedServiceServicer):
         return api.GetPostResponse(post=rendering.post(row, body, sight.caller.person_id, history))
 
     async def EditPost(self, request: api.EditPostRequest, context: Context) -> api.EditPostResponse:
-        await self._threads.edit(request.post_id, "", request.body, request.mentioned_ids)
-        edited = api.Post(id=request.post_id, author_id=rpc.caller().person_id, body=request.body)
-        return api.EditPostResponse(post=edited)
+        row = await self._threads.edit(request.post_id, "", request.body, request.mentioned_ids)
+        return api.EditPostResponse(post=rendering.post(row, _text(row, request), rpc.caller().person_id))
 
     async def WithdrawPost(self, request: api.WithdrawPostRequest, context: Context) -> api.WithdrawPostResponse:
         await self._threads.withdraw(request.post_id, "")
         return api.WithdrawPostResponse()
 
     async def AddComment(self, request: api.AddCommentRequest, context: Context) -> api.AddCommentResponse:
-        comment_id = await self._threads.comment(request.post_id, request.body, request.mentioned_ids)
-        added = api.Comment(
-            id=comment_id,
-            post_id=request.post_id,
-            author_id=rpc.caller().person_id,
-            body=request.body,
-            mentioned_ids=request.mentioned_ids,
-        )
-        return api.AddCommentResponse(comment=added)
+        row = await self._threads.comment(request.post_id, request.body, request.mentioned_ids)
+        return api.AddCommentResponse(comment=rendering.comment(row, _text(row, request), rpc.caller().person_id))
 
     async def EditComment(self, request: api.EditCommentRequest, context: Context) -> api.EditCommentResponse:
-        await self._threads.edit(request.post_id, request.comment_id, request.body, request.mentioned_ids)
-        edited = api.Comment(
-            id=request.comment_id, post_id=request.post_id, author_id=rpc.caller().person_id, body=request.body
-        )
-        return api.EditCommentResponse(comment=edited)
+        row = await self._threads.edit(request.post_id, request.comment_id, request.body, request.mentioned_ids)
+        return api.EditCommentResponse(comment=rendering.comment(row, _text(row, request), rpc.caller().person_id))
 
     async def WithdrawComment(
         self, request: api.WithdrawCommentRequest, context: Context
@@ -162,6 +144,11 @@ class FeedApi(FeedServiceServicer):
             by_group[row.group_id].append(row)
         entries = [(sights[group_id], list(map(rendering.object_of, some))) for group_id, some in by_group.items()]
         return dict(zip(by_group, await self._guard.enter_many(entries), strict=True))
+
+
+def _text(row: TextRow, request: _Writes) -> str | None:
+    # A command that comes again may find its text withdrawn.
+    return None if row.withdrawn else request.body
 
 
 def _visible(sight: Sight) -> Visible:

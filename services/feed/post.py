@@ -6,6 +6,7 @@ so does each comment.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from types import MappingProxyType
 
 from google.protobuf.message import Message
@@ -21,6 +22,7 @@ from regard.feed.v1.events_pb2 import (
     ReactionRemoved,
 )
 
+from services.common import moments
 from services.common.decider import Decider
 from services.feed.refusals import (
     NEITHER_AUTHOR_NOR_MODERATOR,
@@ -195,6 +197,11 @@ def _react(command: React, post: Post) -> tuple[Message, ...]:
         raise WITHDRAWN()
     kind = ReactionAdded if command.present else ReactionRemoved
     return (kind(post_id=post.id, comment_id=command.comment_id, person_id=command.by, emoji=command.emoji),)
+
+
+def written_at(written: PostPublished | CommentAdded, recorded_at: datetime) -> datetime:
+    """When a text was written: as an import says, else when it was recorded."""
+    return moments.of(written.written_at) if written.HasField("written_at") else recorded_at
 
 
 def evolve(post: Post, event: Message) -> Post:

@@ -1,13 +1,16 @@
 """From rows to what a caller is shown."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from regard.common.v1.common_pb2 import Sealed
 from regard.feed.v1 import feed_pb2 as api
 
 from services.access import Erased, Grant, Object, Place
 from services.common.ids import stream_name
-from services.common.moments import moment, timestamp
+from services.common.moments import microseconds, moment, timestamp
+from services.feed.post import Post
 from services.feed.queries import RevisionRow, TextRow
 
 
@@ -30,6 +33,38 @@ def object_of(row: TextRow) -> Object:
         author_id=row.author_id,
         parent_id=row.post_id if row.comment_id else "",
         written_at=moment(row.written_at_us),
+    )
+
+
+def row_of(
+    post: Post,
+    comment_id: str,
+    mentioned_ids: Sequence[str],
+    *,
+    written_at: datetime,
+    edited_at: datetime | None = None,
+) -> TextRow:
+    """The row that the view will make of what was just written, without the body: whoever wrote it has that."""
+    text = post.texts[comment_id]
+    by_emoji: defaultdict[str, list[str]] = defaultdict(list)
+    for person_id, emoji in sorted(text.reactions, key=lambda reaction: reaction[::-1]):
+        by_emoji[emoji].append(person_id)
+    return TextRow(
+        post_id=post.id,
+        comment_id=comment_id,
+        group_id=post.group_id,
+        author_id=text.author_id,
+        body=None,
+        body_type="",
+        level=text.level,
+        mentioned_ids=[] if text.withdrawn else mentioned_ids,
+        written_at_us=microseconds(written_at),
+        edited_at_us=microseconds(edited_at) if edited_at else None,
+        withdrawn=text.withdrawn,
+        erased=False,
+        position=0,
+        reactions=by_emoji,
+        comment_count=0 if comment_id else sum(not one.withdrawn for id, one in post.texts.items() if id),
     )
 
 

@@ -1,6 +1,7 @@
 """What is done to posts and their threads: each is a command on the post's own stream."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from regard.feed.v1 import events_pb2 as events
 
@@ -12,9 +13,10 @@ from services.common.decider import execute
 from services.common.errors import Kind, Refused
 from services.common.eventstore import EventStore
 from services.common.ids import derived_id
-from services.feed.post import DECIDER, AddComment, Command, Edit, Post, PublishPost, React, Withdraw
+from services.feed.post import DECIDER, AddComment, Command, Edit, Post, PublishPost, React, Withdraw, written_at
+from services.feed.queries import TextRow
 from services.feed.refusals import CANNOT_MENTION, NO_SUCH_POST
-from services.feed.rendering import place, post_stream
+from services.feed.rendering import place, post_stream, row_of
 
 TOPIC = "regard.feed.events"
 
@@ -28,61 +30,71 @@ class Threads:
         self._guard = guard
         self._clock = clock
 
-    async def publish(self, group_id: str, body: str, mentioned: Sequence[str]) -> str:
-        """Publishes a post; its id."""
+    async def publish(self, group_id: str, body: str, mentioned: Sequence[str]) -> TextRow:
+        """Publishes a post; the row that it becomes."""
         sight = await self._guard.sight(rpc.caller(), group_id, Action.WRITE)
         self._refuse_strangers(sight, mentioned)
         post_id = _id(group_id)
         sealed = await self._guard.seal(sight, body, place(events.PostPublished.DESCRIPTOR.full_name, post_id))
         author_id = sight.caller.person_id
-        await self._execute(post_id, PublishPost(post_id, group_id, author_id, sealed, sight.level, tuple(mentioned)))
-        return post_id
+        command = PublishPost(post_id, group_id, author_id, sealed, sight.level, tuple(mentioned))
+        post, at = await self._execute(post_id, command)
+        return row_of(post, "", mentioned, written_at=at)
 
-    async def comment(self, post_id: str, body: str, mentioned: Sequence[str]) -> str:
-        """Adds a comment; its id."""
-        _, sight = await self._writing(post_id)
+    async def comment(self, post_id: str, body: str, mentioned: Sequence[str]) -> TextRow:
+        """Adds a comment; the row that it becomes."""
+        _, _, sight = await self._writing(post_id)
         self._refuse_strangers(sight, mentioned)
         comment_id = _id(post_id)
         sealed = await self._guard.seal(sight, body, place(events.CommentAdded.DESCRIPTOR.full_name, post_id))
-        author_id = sight.caller.person_id
-        await self._execute(post_id, AddComment(comment_id, author_id, sealed, sight.level, tuple(mentioned)))
-        return comment_id
+        command = AddComment(comment_id, sight.caller.person_id, sealed, sight.level, tuple(mentioned))
+        post, at = await self._execute(post_id, command)
+        return row_of(post, comment_id, mentioned, written_at=at)
 
-    async def edit(self, post_id: str, comment_id: str, body: str, mentioned: Sequence[str]) -> None:
-        """Changes a text; `comment_id` is empty for the post's own."""
-        post, sight = await self._writing(post_id)
+    async def edit(self, post_id: str, comment_id: str, body: str, mentioned: Sequence[str]) -> TextRow:
+        """Changes a text, the post's own if `comment_id` is empty; the row that it becomes."""
+        thread, times, sight = await self._writing(post_id)
         self._refuse_strangers(sight, mentioned)
         event = events.CommentEdited if comment_id else events.PostEdited
-        before = post.texts.get(comment_id)
+        before = thread.texts.get(comment_id)
         sealed = await self._guard.seal(
             sight, body, place(event.DESCRIPTOR.full_name, post_id), replaces=before.level if before else None
         )
-        await self._execute(post_id, Edit(comment_id, sight.caller.person_id, sealed, tuple(mentioned)))
+        post, at = await self._execute(post_id, Edit(comment_id, sight.caller.person_id, sealed, tuple(mentioned)))
+        return row_of(post, comment_id, mentioned, written_at=times.get(comment_id, at), edited_at=at)
 
     async def withdraw(self, post_id: str, comment_id: str) -> None:
         """Withdraws a text; its author or a moderator."""
-        _, sight = await self._writing(post_id)
+        _, _, sight = await self._writing(post_id)
         await self._execute(post_id, Withdraw(comment_id, sight.caller.person_id, sight.moderates))
 
     async def react(self, post_id: str, comment_id: str, emoji: str, *, present: bool) -> None:
         """Reacts to a text, or takes the reaction back."""
-        _, sight = await self._writing(post_id)
+        _, _, sight = await self._writing(post_id)
         await self._execute(post_id, React(comment_id, sight.caller.person_id, emoji, present))
 
-    async def _writing(self, post_id: str) -> tuple[Post, Sight]:
-        history = await self._store.load(post_stream(post_id))
-        post = DECIDER.fold(event.message for event in self._codec.decode_all(history.events))
+    async def _writing(self, post_id: str) -> tuple[Post, dict[str, datetime], Sight]:
+        """The post, when each of its texts was written, and the caller's right to write there."""
+        history = self._codec.decode_all((await self._store.load(post_stream(post_id))).events)
+        post = DECIDER.fold(event.message for event in history)
         if not post.id:
             raise NO_SUCH_POST()
         sight = await in_sight(self._guard, post.group_id, Action.WRITE)
-        if not sight.reads(post.level, history.events[0].recorded_at):
+        times = {
+            getattr(event.message, "comment_id", ""): written_at(event.message, event.recorded_at)
+            for event in history
+            if isinstance(event.message, events.PostPublished | events.CommentAdded)
+        }
+        if not sight.reads(post.level, times[""]):
             raise NO_SUCH_POST()
-        return post, sight
+        return post, times, sight
 
-    async def _execute(self, post_id: str, command: Command) -> None:
+    async def _execute(self, post_id: str, command: Command) -> tuple[Post, datetime]:
+        """The post after the command, and when it was carried out: by this clock, unless it was before."""
         stream = post_stream(post_id)
         outcome = await execute(self._store, self._codec, DECIDER, stream, command, rpc.command_context())
         rpc.answer_token(TOPIC, stream, outcome.position)
+        return outcome.state, outcome.recorded_at or self._clock()
 
     def _refuse_strangers(self, sight: Sight, mentioned: Sequence[str]) -> None:
         if some := strangers(sight.policy, mentioned, self._clock()):

@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import insert  # SQLite's compiler understan
 from services.access import GroupTables, insert_if
 from services.common.codec import Event
 from services.common.moments import microseconds
+from services.feed.post import written_at
 
 METADATA = sa.MetaData()
 
@@ -110,9 +111,6 @@ def _written(
     post_group = sa.select(TEXTS.c.group_id).where(*_of(TEXTS, (key[0], ""))).scalar_subquery()
     group: sa.ColumnElement[str] = sa.literal(group_id) if group_id else post_group
     erased = GROUPS.gone(group, written.author_id)
-    written_at = microseconds(event.recorded_at)
-    if written.HasField("written_at"):
-        written_at = written.written_at.ToMicroseconds()
     row: Mapping[str, object] = {
         "post_id": key[0],
         "comment_id": key[1],
@@ -122,7 +120,7 @@ def _written(
         "body_type": event.type,
         "level": written.level,
         "mentioned_ids": list(written.mentioned_ids),
-        "written_at_us": written_at,
+        "written_at_us": microseconds(written_at(written, event.recorded_at)),
         "edited_at_us": None,
         "withdrawn": False,
         "erased": erased,

@@ -153,6 +153,59 @@ async def test_what_is_published_twice_with_one_key_is_one_post(feed: Feed) -> N
     assert bodies(await feed.comments(awa, post_id)) == ["once"]
 
 
+async def test_whoever_writes_is_answered_what_readers_will_see_and_that_is_no_access(feed: Feed) -> None:
+    awa, ben = person(), person()
+    group_id = await feed.house.group(awa, ben)
+    clock, stub, call = feed.house.clock, feed.stub, feed.house.call
+
+    async def repeated(method: Any, request: Message) -> Any:
+        # With an hour between them, so that only what was recorded can give the same times.
+        key = person()
+        first = await call(method, awa, request, idempotency_key=key)
+        clock.move(hours=1)
+        assert await call(method, awa, request, idempotency_key=key) == first
+        return first
+
+    async def as_read(post_id: str) -> tuple[api.Post, list[api.Comment]]:
+        post, comments = await feed.post(awa, post_id), await feed.comments(awa, post_id)
+        del post.history[:]
+        return post, list(comments.comments)
+
+    publish = api.PublishPostRequest(group_id=group_id, body="one", mentioned_ids=[ben])
+    post = (await repeated(stub.PublishPost, publish)).post
+    assert (post.level, post.published_at.seconds > 0) == (LEVEL_CONFIDENTIAL, True)
+    assert (post, []) == await as_read(post.id)
+
+    add = api.AddCommentRequest(post_id=post.id, body="first", mentioned_ids=[ben])
+    comment = (await repeated(stub.AddComment, add)).comment
+    assert (await as_read(post.id))[1] == [comment]
+
+    gone = await feed.comment(ben, post.id, "never mind")
+    await feed.withdraw(ben, post.id, gone)
+    for who, emoji in ((ben, "eyes"), (awa, "+1"), (ben, "+1")):
+        await feed.react(who, post.id, emoji)
+        await feed.react(who, post.id, emoji, comment.id)
+    edit = api.EditPostRequest(post_id=post.id, body="two")
+    post = (await repeated(stub.EditPost, edit)).post
+    edit_comment = api.EditCommentRequest(post_id=post.id, comment_id=comment.id, body="second")
+    comment = (await repeated(stub.EditComment, edit_comment)).comment
+    assert await feed.house.accesses(group_id) == []
+    read_post, read_comments = await as_read(post.id)
+    assert (post, comment) == (read_post, read_comments[0])
+    assert (post.comment_count, [one.mine for one in post.reactions]) == (1, [True, False])
+
+
+async def test_a_repeated_command_does_not_give_a_withdrawn_text_again(feed: Feed) -> None:
+    awa = person()
+    group_id = await feed.house.group(awa)
+    request = api.PublishPostRequest(group_id=group_id, body=MARKER)
+    post = (await feed.house.call(feed.stub.PublishPost, awa, request, idempotency_key="k")).post
+    await feed.withdraw(awa, post.id)
+    again = (await feed.house.call(feed.stub.PublishPost, awa, request, idempotency_key="k")).post
+    assert (again.withdrawn, again.body) == (True, "")
+    assert again == await feed.post(awa, post.id)
+
+
 async def test_edits_keep_the_earlier_texts_for_readers(feed: Feed) -> None:
     awa, mod = person(), person()
     group_id = await feed.house.group(awa, moderator=mod)

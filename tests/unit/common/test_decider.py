@@ -158,7 +158,8 @@ async def test_a_repeated_command_gives_its_first_events_and_the_present_state()
     first = await run(store, 2, 1)
     await run(store, 3, 2)
     again = await run(store, 2, 1)
-    assert again == Outcome(first.position, first.events, 5)
+    recorded_at = (await store.load(STREAM)).events[1].recorded_at
+    assert again == Outcome(first.position, first.events, 5, recorded_at)
     assert await length(store) == 5
 
 

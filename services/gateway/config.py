@@ -11,6 +11,9 @@ from services.gateway.routes import IDENTITY_HTTP, JWKS_PATH, PAGE, SILENCE_S, r
 JWKS_CACHE_S = 300
 """A new signing key must be published for longer than this before it signs."""
 
+REQUEST_S = 30
+"""How long a request may take to arrive. No method takes a stream of requests."""
+
 USER_HEADER = "x-user-id"
 _TYPE = "type.googleapis.com/"
 _HTTP = f"{_TYPE}envoy.extensions.filters.http."
@@ -177,8 +180,10 @@ def _connection_manager(methods: Sequence[Method], descriptors: bytes, edge: Edg
             "path_with_escaped_slashes_action": "REJECT_REQUEST",
             "stream_idle_timeout": f"{SILENCE_S}s",
             "request_headers_timeout": "10s",
+            # For the whole request: otherwise one that sends a byte a minute is never silent, and never ends.
+            "request_timeout": f"{REQUEST_S}s",
             "common_http_protocol_options": {
-                "idle_timeout": "3600s",
+                "idle_timeout": "300s",
                 "headers_with_underscores_action": "REJECT_REQUEST",
             },
             # Trailers carry the outcome of a JSON stream, also over HTTP/1.1.

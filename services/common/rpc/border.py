@@ -8,7 +8,8 @@ here, so that whatever ends a call (the client, a deadline, a stopping server) e
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from typing import Any, NoReturn, TypeAlias, cast
 
 import grpc
@@ -26,6 +27,8 @@ from services.common.telemetry import logger
 
 MAX_REQUEST_BYTES = 1 << 20
 DEFAULT_DEADLINE_S = 10.0
+MOST_STREAMS = 32
+"""Streams that one person may have open in a process: several devices with several windows each."""
 
 Context: TypeAlias = "grpc.aio.ServicerContext[bytes, Message]"
 Handler: TypeAlias = "grpc.RpcMethodHandler[bytes, Message]"
@@ -54,6 +57,7 @@ class Border(grpc.aio.ServerInterceptor):
         self._methods: Mapping[str, contracts.Method] = {method.path: method for method in contracts.methods()}
         self._handlers: dict[str, Handler] = {}
         self._streams: set[asyncio.Task[Any]] = set()
+        self._streams_of: Counter[str] = Counter()
         self._closing = False
 
     async def intercept_service(  # type: ignore[override]  # the stubs know only the deserialised request
@@ -117,11 +121,12 @@ class Border(grpc.aio.ServerInterceptor):
                     with self._until_closed():
                         async with asyncio.timeout(DEFAULT_DEADLINE_S):
                             request = await self._admit(call, method, data)
-                        async with contextlib.aclosing(behaviour(request, context)) as responses:  # type: ignore[type-var]
-                            async for response in responses:
-                                if call.caller and self._revoked(call.caller):
-                                    raise refusals.SESSION_ENDED()
-                                await context.write(response)
+                        with self._one_more(call.caller):
+                            async with contextlib.aclosing(behaviour(request, context)) as responses:  # type: ignore[type-var]
+                                async for response in responses:
+                                    if call.caller and self._revoked(call.caller):
+                                        raise refusals.SESSION_ENDED()
+                                    await context.write(response)
                 except Exception as error:
                     await _end(context, call, observed, error)
 
@@ -143,6 +148,20 @@ class Border(grpc.aio.ServerInterceptor):
             raise refusals.SHUTTING_DOWN() from None
         finally:
             self._streams.discard(task)
+
+    @contextlib.contextmanager
+    def _one_more(self, caller: Caller | None) -> Iterator[None]:
+        """Counts a stream of this caller's until the block ends. Raises Refused (RPC-16) if there are enough."""
+        who = caller.actor if caller else ""
+        if self._streams_of[who] >= MOST_STREAMS:
+            raise refusals.TOO_MANY_STREAMS(limit=str(MOST_STREAMS))
+        self._streams_of[who] += 1
+        try:
+            yield
+        finally:
+            self._streams_of[who] -= 1
+            if not self._streams_of[who]:
+                del self._streams_of[who]
 
     async def _admit(self, call: Call, method: contracts.Method, data: bytes) -> Message:
         if len(data) > MAX_REQUEST_BYTES:

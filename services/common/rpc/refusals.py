@@ -122,3 +122,11 @@ NO_KEYS = refusal(
     remedy_en="Try again in a few seconds; there is no need to sign in again.",
     remedy_fr="Réessayez dans quelques secondes ; il est inutile de se reconnecter.",
 )
+TOO_MANY_STREAMS = refusal(
+    "RPC-16",
+    Kind.RESOURCE_EXHAUSTED,
+    en="You have {limit} streams open, which is as many as there can be.",
+    fr="Vous avez {limit} flux ouverts, ce qui est le maximum.",
+    remedy_en="Close one of your windows or programs, then try again.",
+    remedy_fr="Fermez une de vos fenêtres ou un de vos programmes, puis réessayez.",
+)

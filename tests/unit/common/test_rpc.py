@@ -5,6 +5,7 @@ import contextlib
 import io
 import sys
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import grpc
@@ -26,6 +27,7 @@ from services.common import consistency, rpc, telemetry
 from services.common.decider import CommandContext
 from services.common.errors import Refused
 from services.common.rpc import border, observation
+from services.common.rpc.border import MOST_STREAMS
 from services.common.rpc.call import current
 from tests.unit.common.border import NO_ROOM, PERSON, PLANTED, ROOM, Site, info_of, open_site
 
@@ -277,6 +279,26 @@ async def test_a_call_in_progress_may_finish_while_the_server_stops(site: Site) 
 
 async def _asked(site: Site) -> object:
     return await site.chat.GetRoom(GET, metadata=site.signed_in())
+
+
+async def test_one_person_has_so_many_streams_and_others_have_theirs(site: Site) -> None:
+    site.house.behaviour = _forever
+    subscribe = partial(site.chat.Subscribe, chat_pb2.SubscribeRequest())
+    streams = [subscribe(metadata=site.signed_in()) for _ in range(MOST_STREAMS)]
+    for stream in streams:
+        assert (await stream.read()).cursor == "first"
+    code, sentence, info = await _refused(_drained(subscribe(metadata=site.signed_in())))
+    assert (code, info.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "RPC-16")
+    assert str(MOST_STREAMS) in sentence
+    other = subscribe(metadata=site.signed_in(sub=ROOM))
+    assert (await other.read()).cursor == "first"
+    site.house.ended.clear()
+    streams.pop().cancel()
+    await asyncio.wait_for(site.house.ended.wait(), 5)
+    again = subscribe(metadata=site.signed_in())
+    assert (await again.read()).cursor == "first"
+    for stream in (*streams, other, again):
+        stream.cancel()
 
 
 async def test_a_stream_ends_when_its_session_does(site: Site) -> None:

@@ -26,3 +26,83 @@ ENDS_BEFORE_IT_BEGINS = refusal(
     remedy_en="Give a “to” that is later than “from”.",
     remedy_fr="Indiquez un « to » postérieur à « from ».",
 )
+NO_SUCH_ACCESS = refusal(
+    "AUD-04",
+    Kind.NOT_FOUND,
+    en="There is no such access in this group’s ledger.",
+    fr="Il n’y a pas d’accès de ce numéro dans le registre de ce groupe.",
+    remedy_en="Take access_id from a line of the ledger.",
+    remedy_fr="Prenez access_id dans une ligne du registre.",
+)
+NOT_YET_PROVABLE = refusal(
+    "AUD-05",
+    Kind.UNAVAILABLE,
+    en="This access is recorded, and not in the published log yet.",
+    fr="Cet accès est enregistré, mais n’est pas encore dans le journal publié.",
+    remedy_en="Try again in two seconds.",
+    remedy_fr="Réessayez dans deux secondes.",
+)
+RECORD_ERASED = refusal(
+    "AUD-06",
+    Kind.NOT_FOUND,
+    en="What was recorded of this access has been erased, for the reason: {reason}.",
+    fr="Ce qui était enregistré de cet accès a été effacé, pour le motif : {reason}.",
+    remedy_en="The log keeps the tombstone: entry {index}.",
+    remedy_fr="Le journal en garde la trace : entrée {index}.",
+)
+LOG_STORAGE_AWAY = refusal(
+    "AUD-10",
+    Kind.UNAVAILABLE,
+    en="The storage of the log does not do what it is asked: {reason}.",
+    fr="Le stockage du journal ne fait pas ce qu’on lui demande : {reason}.",
+    remedy_en="Give it back to Regard, with room and the right to write; nothing is lost meanwhile.",
+    remedy_fr="Rendez-le à Regard, avec de la place et le droit d’écrire ; rien n’est perdu entre-temps.",
+)
+LOG_AHEAD = refusal(
+    "AUD-11",
+    Kind.DATA_LOSS,
+    en="The log was published up to {seen} leaves, by {witness}, and this installation remembers {size}.",
+    fr="Le journal a été publié jusqu’à {seen} feuilles, selon {witness}, et cette installation en connaît {size}.",
+    remedy_en="An old copy of audit’s vault was restored. Restore the newest; docs/log.md says what to do without one.",
+    remedy_fr="Une ancienne copie du coffre d’audit est en place. Restaurez la dernière ; sans elle, voir docs/log.md.",
+)
+LOG_FORKED = refusal(
+    "AUD-12",
+    Kind.DATA_LOSS,
+    en="Two logs of {size} leaves exist: what is published has another root than what this installation signed.",
+    fr="Il existe deux journaux de {size} feuilles : le publié n’a pas la racine signée par cette installation.",
+    remedy_en="Keep both, delete nothing, and see docs/log.md.",
+    remedy_fr="Gardez les deux, n’effacez rien, et voyez docs/log.md.",
+)
+LOG_DAMAGED = refusal(
+    "AUD-13",
+    Kind.DATA_LOSS,
+    en="A file of the log is missing, or is not what it was: {path}.",
+    fr="Un fichier du journal manque, ou n’est plus ce qu’il était : {path}.",
+    remedy_en="Restore the newest copy of the log’s storage; see docs/log.md.",
+    remedy_fr="Restaurez la dernière copie du stockage du journal ; voir docs/log.md.",
+)
+LOG_NOT_OURS = refusal(
+    "AUD-14",
+    Kind.DATA_LOSS,
+    en="The storage of the log holds a log that this installation did not sign, or no longer remembers.",
+    fr="Le stockage du journal contient un journal que cette installation n’a pas signé, ou ne connaît plus.",
+    remedy_en="Give back the vault of audit that belongs to it, or another storage; see docs/log.md.",
+    remedy_fr="Rendez le coffre d’audit qui lui appartient, ou un autre stockage ; voir docs/log.md.",
+)
+PLACES_MISSING = refusal(
+    "AUD-15",
+    Kind.DATA_LOSS,
+    en="Access records of the group {group_id} are missing: revision {revision} came after {known}.",
+    fr="Des accès au groupe {group_id} manquent : la révision {revision} est arrivée après {known}.",
+    remedy_en="Restore the newest copy of the event store; see docs/log.md.",
+    remedy_fr="Restaurez la dernière copie du journal des événements ; voir docs/log.md.",
+)
+STORE_BEHIND = refusal(
+    "AUD-16",
+    Kind.DATA_LOSS,
+    en="The event store ends before an access that the log has read from it already.",
+    fr="Le journal des événements se termine avant un accès que le journal public en a déjà lu.",
+    remedy_en="An old copy of the event store was restored. Restore the newest; see docs/log.md.",
+    remedy_fr="Une ancienne copie du journal des événements a été restaurée. Restaurez la dernière ; voir docs/log.md.",
+)

@@ -1,0 +1,12 @@
+"""Where the log's files lie: a port with one suite, and who keeps it.
+
+types    Storage, and what it raises
+memory   in this process, for tests
+folder   files, for one machine
+"""
+
+from services.audit.log.storage.folder import FolderStorage
+from services.audit.log.storage.memory import MemoryStorage
+from services.audit.log.storage.types import Conflict, Storage, unavailable
+
+__all__ = ["Conflict", "FolderStorage", "MemoryStorage", "Storage", "unavailable"]

@@ -1,0 +1,204 @@
+"""The tables of the log: what is committed to, what opens it, and the one row that says how far the log has come.
+
+They lie in audit's vault, which survives power loss and is backed up: nothing else has the salts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from services.audit.log.records import Commitment
+from services.common.database import Database
+from services.common.ids import Position
+
+METADATA = sa.MetaData()
+
+# A row for each place of each access stream, and for each tombstone; `number` counts them without gap, in the order of
+# the event store. Written once, before it is in the log; erasing empties `salt` and `record` and names the tombstone.
+RECORDS = sa.Table(
+    "log_records",
+    METADATA,
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("group_id", sa.String(36), nullable=False),  # "" for tombstones
+    sa.Column("revision", sa.BigInteger, nullable=False),
+    sa.Column("index", sa.Integer, nullable=False),
+    sa.Column("access_id", sa.String(36), nullable=False, index=True),
+    sa.Column("position", sa.BigInteger, nullable=False),
+    sa.Column("recorded_at_us", sa.BigInteger, nullable=False, index=True),
+    sa.Column("commitment", sa.LargeBinary, nullable=False),
+    sa.Column("salt", sa.LargeBinary),
+    sa.Column("record", sa.LargeBinary),
+    sa.Column("tombstone", sa.BigInteger),  # the number of the row that says why
+    sa.Index("log_records_by_place", "group_id", "revision", "index"),
+)
+# The last place of each access stream, for its chain and to see gaps.
+HEADS = sa.Table(
+    "log_heads",
+    METADATA,
+    sa.Column("group_id", sa.String(36), primary_key=True),
+    sa.Column("revision", sa.BigInteger, nullable=False),
+    sa.Column("commitment", sa.LargeBinary, nullable=False),
+)
+# How far the event store was read, and how many rows there are: one row, changed by who finds it as they left it.
+INTAKE = sa.Table(
+    "log_intake",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("position", sa.BigInteger, nullable=False),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+)
+# The lock: the one checkpoint that may be built on.
+LOCK = sa.Table(
+    "log_lock",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("checkpoint", sa.LargeBinary, nullable=False),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+    sa.Column("signed_at_s", sa.BigInteger, nullable=False),
+    sa.Column("staged", sa.String(200), nullable=False),
+)
+# Which leaves rows became: `rows` of them from `first_row` on, at `first_leaf` and after. All other leaves are chaff.
+RUNS = sa.Table(
+    "log_runs",
+    METADATA,
+    sa.Column("first_row", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("first_leaf", sa.BigInteger, nullable=False, unique=True),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+)
+# The log's own secrets, wrapped by the master key.
+SECRETS = sa.Table(
+    "log_secrets",
+    METADATA,
+    sa.Column("name", sa.String(50), primary_key=True),
+    sa.Column("wrapped", sa.LargeBinary, nullable=False),
+)
+
+_ONLY = 1
+
+
+class Overtaken(Exception):
+    """Another process changed the row in the meantime."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """The checkpoint that may be built on: how many rows it stands for, when it was signed, where its files wait."""
+
+    checkpoint: bytes
+    rows: int = 0
+    signed_at_s: int = 0
+    staged: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A record with what opens it; None where that was erased."""
+
+    number: int
+    commitment: Commitment
+    salt: bytes | None
+    record: bytes | None
+    tombstone: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How far the event store was read, and how many rows there are."""
+
+    position: Position
+    rows: int
+
+
+class Vault:
+    """The lock and the rows. What a method has written when it returns survives power loss."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def lock(self) -> Lock | None:
+        """The lock as it is now; None before the log exists."""
+        async with self._database.read() as connection:
+            row = (await connection.execute(sa.select(LOCK))).first()
+        return Lock(row.checkpoint, row.rows, row.signed_at_s, row.staged) if row else None
+
+    async def create(self, lock: Lock) -> None:
+        """Makes the log. Raises Overtaken if there is one."""
+        async with self._database.begin() as transaction:
+            made = await transaction.execute(insert(LOCK).values(id=_ONLY, **asdict(lock)).on_conflict_do_nothing())
+            if made.rowcount != 1:
+                raise Overtaken
+
+    async def advance(self, old: Lock, new: Lock, first_leaf: int) -> None:
+        """Compare and swap: the log may be built on `new` if it could be built on `old`. Raises Overtaken.
+
+        The rows that `new` has more than `old` are the leaves from `first_leaf` on, from then on and for ever.
+        """
+        swap = sa.update(LOCK).where(LOCK.c.id == _ONLY, LOCK.c.checkpoint == old.checkpoint).values(asdict(new))
+        async with self._database.begin() as transaction:
+            if (await transaction.execute(swap)).rowcount != 1:
+                raise Overtaken
+            if taken := new.rows - old.rows:
+                run = {"first_row": old.rows, "first_leaf": first_leaf, "rows": taken}
+                await transaction.execute(insert(RUNS).values(run))
+
+    async def waiting(self, after: int, limit: int) -> Sequence[Commitment]:
+        """The commitments of the rows from number `after` on, in order, without gap."""
+        found = (
+            sa.select(RECORDS.c.number, RECORDS.c.commitment)
+            .where(RECORDS.c.number >= after)
+            .order_by(RECORDS.c.number)
+            .limit(limit)
+        )
+        async with self._database.read() as connection:
+            rows = (await connection.execute(found)).all()
+        if [row.number for row in rows] != list(range(after, after + len(rows))):
+            raise AssertionError("rows have numbers without gap")
+        return [Commitment(row.commitment) for row in rows]
+
+    async def rows_at(self, first_leaf: int, end_leaf: int) -> dict[int, Row]:
+        """The rows that are leaves in that range, by leaf; whatever is not there is chaff."""
+        runs = sa.select(RUNS).where(RUNS.c.first_leaf < end_leaf, RUNS.c.first_leaf + RUNS.c.rows > first_leaf)
+        found: dict[int, Row] = {}
+        async with self._database.read() as connection:
+            for run in (await connection.execute(runs)).all():
+                first = run.first_row + max(0, first_leaf - run.first_leaf)
+                end = run.first_row + min(run.rows, end_leaf - run.first_leaf)
+                chosen = sa.select(RECORDS).where(RECORDS.c.number >= first, RECORDS.c.number < end)
+                for row in await connection.execute(chosen):
+                    found[run.first_leaf + row.number - run.first_row] = _row(row)
+        return found
+
+    async def find(self, group_id: str, access_id: str) -> Row | None:
+        """The record of an access itself: the first that is about it. None if there is none."""
+        found = (
+            sa.select(RECORDS)
+            .where(RECORDS.c.access_id == access_id, RECORDS.c.group_id == group_id)
+            .order_by(RECORDS.c.number)
+            .limit(1)
+        )
+        async with self._database.read() as connection:
+            row = (await connection.execute(found)).first()
+        return _row(row) if row else None
+
+    async def row(self, number: int) -> Row | None:
+        """The row of that number."""
+        async with self._database.read() as connection:
+            row = (await connection.execute(sa.select(RECORDS).where(RECORDS.c.number == number))).first()
+        return _row(row) if row else None
+
+    async def leaf_of(self, number: int) -> int | None:
+        """Which leaf a row is; None while it is none."""
+        run = sa.select(RUNS).where(RUNS.c.first_row <= number).order_by(RUNS.c.first_row.desc()).limit(1)
+        async with self._database.read() as connection:
+            found = (await connection.execute(run)).first()
+        if found is None or number >= found.first_row + found.rows:
+            return None
+        return int(found.first_leaf + number - found.first_row)
+
+
+def _row(row: sa.Row[tuple[object, ...]]) -> Row:
+    return Row(row.number, Commitment(row.commitment), row.salt, row.record, row.tombstone)

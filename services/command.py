@@ -25,8 +25,9 @@ _PARTS = {
     "kafka": "the embedded Kafka alone",
     "relay": "carries events from the event store to Kafka",
     "gateway": "Envoy, before the services that the settings name",
-    "check": "compares every view with what its events say, while Regard runs or after",
+    "check": "compares views with events, the ledger with its streams, content with keys, while Regard runs or after",
 }
+_COMPARED: Mapping[Language, str] = {"en": "rows, as the events say", "fr": "lignes, comme le disent les événements"}
 _MOST_DIFFERENCES = 20
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -114,7 +115,10 @@ async def _serve(settings: Settings, plan: Plan, language: Language) -> int:
 
 
 async def _check(settings: Settings, language: Language) -> int:
-    """Tells of each view whether it is as its events say; 1 if one is not. Raises Refused (RUN-07): no data."""
+    """Tells of views, and of what services check besides, whether all is as it should be; 1 if it is not.
+
+    Raises Refused (RUN-07): no data.
+    """
     if not settings.eventstore_uri and not (settings.data / "eventstore").is_dir():
         raise refusals.NOTHING_TO_CHECK(folder=str(settings.data.absolute()))
     agree = True
@@ -124,12 +128,17 @@ async def _check(settings: Settings, language: Language) -> int:
                 database = kernel.database(service.name)
                 checked = await check(projection, database, kernel.store, kernel.codec)
                 agree &= checked.agrees
-                for line in _findings(projection.name, checked, language):
+                for line in _findings(projection.name, checked, _COMPARED[language], language):
+                    _tell(line)
+            for one in service.checks:
+                checked = await one.run()
+                agree &= checked.agrees
+                for line in _findings(one.name, checked, one.compared[language], language):
                     _tell(line)
     return 0 if agree else 1
 
 
-def _findings(name: str, checked: Checked, language: Language) -> Iterable[str]:
+def _findings(name: str, checked: Checked, compared: str, language: Language) -> Iterable[str]:
     french = language == "fr"
     for one in checked.differences[:_MOST_DIFFERENCES]:
         kinds = {"missing": "manque", "unexpected": "de trop", "different": "autre"}
@@ -139,8 +148,7 @@ def _findings(name: str, checked: Checked, language: Language) -> Iterable[str]:
     if count := checked.set_aside:
         yield f"{name}: {count} événements mis de côté" if french else f"{name}: {count} events were set aside"
     if checked.agrees:
-        as_said = "lignes, comme le disent les événements" if french else "rows, as the events say"
-        yield f"{name}: {checked.rows} {as_said}"
+        yield f"{name}: {checked.rows} {compared}"
     if checked.behind:
         late = "en retard, se rattrape au démarrage" if french else "behind, catches up when Regard starts"
         yield f"{name}: {late}"

@@ -8,6 +8,7 @@ from regard.audit.v1.audit_pb2_grpc import (
 from services.access import Guard
 from services.audit.api import AuditQueryApi, LedgerApi
 from services.audit.ledger import Ledger
+from services.audit.ledgercheck import ledger_against_streams
 from services.audit.views import ledger
 from services.audit.watch import Watch
 from services.common.kernel import Kernel, Service
@@ -25,6 +26,7 @@ def build(settings: Settings, kernel: Kernel) -> Service:
             (add_AuditQueryServiceServicer_to_server, AuditQueryApi(readings)),
         ),
         projections=(view,),
+        checks=(ledger_against_streams(kernel.store, database, kernel.clock),),
         tasks=(guard.run,),
         revoked=guard.revoked,
     )

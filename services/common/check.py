@@ -6,7 +6,7 @@ What is found names tables and keys only, never content.
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -18,21 +18,23 @@ from services.common import contracts
 from services.common.codec import Codec
 from services.common.contracts import EventFile
 from services.common.database import Database
+from services.common.errors import Language
 from services.common.eventstore import EventStore
 from services.common.ids import Position
 from services.common.projection import Partition, Projection, Topics, positions, rebuild
 
 Key = tuple[str, ...]
+Kind = Literal["missing", "unexpected", "different"]
 _Digests = Mapping[Key, bytes]
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Difference:
-    """A row that the live view lacks, has without reason, or has with other values."""
+    """Something that is not there, is there without reason, or is another than it should be."""
 
     table: str
     key: Key
-    kind: Literal["missing", "unexpected", "different"]
+    kind: Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,15 @@ class Checked:
     def agrees(self) -> bool:
         """Whether every row is as the events say, and no event was left out."""
         return not self.differences and not self.set_aside
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What a service can verify besides its views; `compared` says of what its `Checked` counts."""
+
+    name: str
+    compared: Mapping[Language, str]
+    run: Callable[[], Awaitable[Checked]]
 
 
 async def check(

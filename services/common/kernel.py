@@ -14,6 +14,7 @@ from regard.identity.v1.identity_pb2_grpc import AuthServiceStub
 from starlette.applications import Starlette
 
 from services.common import contracts, ids
+from services.common.check import Check
 from services.common.clock import Clock, system_clock
 from services.common.codec import Codec
 from services.common.database import Database
@@ -31,13 +32,15 @@ class Service:
     """One service, built but not running.
 
     `tasks` run beside it from when the server answers; they may end, and an exception of theirs ends the process.
-    `revoked` tells of a person whose session ended before their token. `welcome` gives what to tell at the terminal,
-    one line each, once everything is ready; `speaks_for_all`: in place of what the others would tell.
+    `checks` is what `regard check` verifies besides its views. `revoked` tells of a person whose session ended before
+    their token. `welcome` gives what to tell at the terminal, one line each, once everything is ready;
+    `speaks_for_all`: in place of what the others would tell.
     """
 
     name: str
     servicers: Servicers = ()
     projections: tuple[Projection, ...] = ()
+    checks: tuple[Check, ...] = ()
     reactions: tuple[Reaction, ...] = ()
     tasks: tuple[Callable[[], Awaitable[None]], ...] = ()
     http: Starlette | None = None

@@ -87,6 +87,32 @@ class ContentKeys:
             await transaction.execute(insert(CONTENT_KEYS).on_conflict_do_nothing(), rows)
         return await self.find(group_id, authors)
 
+    async def held(self, subjects: Collection[str]) -> dict[str, DataKey | None]:
+        """The keys as `check_keys` asks for them: none for a group whose keys were destroyed."""
+        authors: defaultdict[str, set[str]] = defaultdict(set)
+        for subject in subjects:
+            group_id, _, author = subject.partition("/")
+            authors[group_id].add(author)
+        found: dict[str, DataKey | None] = {}
+        for group_id, some in authors.items():
+            keys = await self.find(group_id, some)
+            if missing := some - keys.keys():
+                gone = await self._gone(group_id)
+                found |= {f"{group_id}/{author}": None for author in missing if gone}
+            found |= {f"{group_id}/{author}": key for author, key in keys.items()}
+        return found
+
+    async def of_groups(self, group_ids: Collection[str]) -> list[str]:
+        """The subjects of all keys that these groups have."""
+        wanted, found = list(group_ids), list[str]()
+        async with self._vault.read() as connection:
+            for start in range(0, len(wanted), _AT_ONCE):
+                chosen = sa.select(CONTENT_KEYS.c.group_id, CONTENT_KEYS.c.author).where(
+                    CONTENT_KEYS.c.group_id.in_(wanted[start : start + _AT_ONCE])
+                )
+                found += [f"{group_id}/{author}" for group_id, author in await connection.execute(chosen)]
+        return found
+
     async def destroy(self, group_id: str) -> None:
         """Makes every key of the group disappear for ever; returns once that is durable."""
         async with self._vault.begin() as transaction:
@@ -95,6 +121,11 @@ class ContentKeys:
             await transaction.execute(destroyed)
             await transaction.execute(sa.delete(CONTENT_KEYS).where(CONTENT_KEYS.c.group_id == group_id))
         await self._vault.forget_deleted()
+
+    async def _gone(self, group_id: str) -> bool:
+        chosen = sa.select(KEYED_GROUPS.c.destroyed).where(KEYED_GROUPS.c.group_id == group_id)
+        async with self._vault.read() as connection:
+            return bool(await connection.scalar(chosen))
 
     async def _locked(self, transaction: AsyncConnection, group_id: str) -> bool:
         """Whether the group's keys were destroyed; nobody else changes that until the transaction ends."""

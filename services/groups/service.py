@@ -12,6 +12,7 @@ from services.groups.api import GroupApi, GroupInternalApi
 from services.groups.catalogue import Catalogue
 from services.groups.changes import Changes
 from services.groups.founding import Founding
+from services.groups.keycheck import content_against_keys
 from services.groups.keys import METADATA, ContentKeys
 from services.groups.labels import LabelSealing
 from services.groups.people import People
@@ -38,6 +39,7 @@ def build(settings: Settings, kernel: Kernel) -> Service:
             (add_GroupInternalServiceServicer_to_server, GroupInternalApi(keys, founding)),
         ),
         projections=(projection,),
+        checks=(content_against_keys(kernel.store, kernel.codec, keys),),
         tasks=(keys.check, upkeep.run, guard.run),
         revoked=guard.revoked,
     )

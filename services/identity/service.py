@@ -6,7 +6,10 @@ from regard.identity.v1.identity_pb2_grpc import (
 )
 
 from services.access.revocations import Revocations
+from services.common import contracts
+from services.common.check import Check, Checked
 from services.common.kernel import Kernel, Service
+from services.common.keycheck import OPEN, check_keys
 from services.common.settings import Settings
 from services.identity.accounts import Accounts
 from services.identity.api import AuthApi, PeopleApi
@@ -43,6 +46,10 @@ def build(settings: Settings, kernel: Kernel) -> Service:
         """Tells of a wrong master key at the start, and not to those who sign in. Raises Refused (KEY-01)."""
         await signing_keys.current()
 
+    async def profiles() -> Checked:
+        prefixes = contracts.event_file_of("identity").prefixes
+        return await check_keys(kernel.store, kernel.codec, prefixes, keys.held)
+
     async def welcome() -> tuple[str, ...]:
         if await registry.administrators():
             return ()
@@ -59,6 +66,7 @@ def build(settings: Settings, kernel: Kernel) -> Service:
             (add_PeopleServiceServicer_to_server, PeopleApi(directory, registry, accounts, authentication)),
         ),
         projections=(people(),),
+        checks=(Check("profiles against keys", OPEN, profiles),),
         tasks=(keys_open, revocations.run),
         revoked=revocations.revoked,
         http=application(signing_keys),

@@ -28,6 +28,7 @@ from regard.identity.v1 import identity_pb2 as identity
 
 from regard_client import AsyncRegard, RegardError, Session
 
+NAME = "Traffic"
 PASSWORD = "a long enough password"
 MEMBERS = ("ana", "bo", "cleo", "dov")
 MODERATOR, FOLLOWER, VISITOR = "ana", "dov", "eve"
@@ -102,7 +103,7 @@ class Traffic:
                 readers=rules.READERS_SHOWN_EVERYONE_BY_NAME,
                 break_glass=rules.BREAK_GLASS_NEVER,
             )
-            made = await moderator.groups.CreateGroup(groups.CreateGroupRequest(name="Traffic", rules=confidential))
+            made = await moderator.groups.CreateGroup(groups.CreateGroupRequest(name=NAME, rules=confidential))
             self.group_id = made.group.id
             for who in set(MEMBERS) - {MODERATOR}:
                 await self._come(moderator, clients[who], who)
@@ -286,6 +287,17 @@ class Traffic:
                 continue
             if away and away == self._away:
                 self.violations.append(f"read after the removal: {type(answer).__name__}")
+
+    async def say(self, url: str, who: str) -> None:
+        """One of them writes a message."""
+        async with self._clients(url) as clients:
+            await self._write(clients[who], self._new("message", who), asyncio.Event())
+
+    async def delete_group(self, url: str) -> None:
+        """The moderator deletes the group, and with it all that was written in it."""
+        async with self._clients(url) as clients:
+            deleted = groups.DeleteGroupRequest(group_id=self.group_id, name=NAME)
+            await clients[MODERATOR].groups.DeleteGroup(deleted)
 
     # ------------------------------------------------------------------------------------------ how they insist
 

@@ -1,0 +1,39 @@
+"""Whether all content still opens with the keys that are here, and with none that were destroyed."""
+
+from dataclasses import replace
+
+from regard.groups.v1.events_pb2 import KeysDestroyed
+
+from services.common import contracts
+from services.common.check import Check, Checked, Difference
+from services.common.codec import Codec
+from services.common.eventstore import EventStore
+from services.common.ids import key_of
+from services.common.keycheck import OPEN, check_keys
+from services.groups.group import CATEGORY
+from services.groups.keys import ContentKeys
+
+
+def content_against_keys(store: EventStore, codec: Codec, keys: ContentKeys) -> Check:
+    """Everything that members wrote, and the names of groups and rooms; profiles are identity's."""
+    prefixes = tuple(
+        prefix for file in contracts.event_files() if file.service != "identity" for prefix in file.prefixes
+    )
+
+    async def run() -> Checked:
+        checked = await check_keys(store, codec, prefixes, keys.held)
+        back = await keys.of_groups(await _destroyed(store))
+        unexpected = tuple(Difference("key", (subject,), "unexpected") for subject in sorted(back))
+        return replace(checked, differences=checked.differences + unexpected)
+
+    return Check("content against keys", OPEN, run)
+
+
+async def _destroyed(store: EventStore) -> set[str]:
+    """Groups whose keys were destroyed, says the event store: a vault from an old backup would have them again."""
+    name = KeysDestroyed.DESCRIPTOR.full_name
+    found = set[str]()
+    async for recorded in store.read_all(prefixes=(f"{CATEGORY}-",)):
+        if recorded.type == name and not KeysDestroyed.FromString(recorded.data).author_id:
+            found.add(key_of(recorded.stream))
+    return found

@@ -9,6 +9,10 @@ This package trusts nobody: it imports nothing of Regard's services, opens no co
     notes       texts with signatures                   c2sp.org/signed-note
     checkpoint  what a log says its tree is             c2sp.org/tlog-checkpoint
     keys        who signs, and how                      c2sp.org/signed-note, c2sp.org/tlog-cosignature
+    policy      whose signatures are needed             c2sp.org/tlog-policy
+    proof       that an entry is in a witnessed log     c2sp.org/tlog-proof
+    record      what an entry of Regard stands for      docs/decisions/0005
+    receipt     that an access is in the log            a proof with salt and record
 """
 
 from regard_client.verify.reasons import Unverified

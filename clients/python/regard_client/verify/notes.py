@@ -87,8 +87,8 @@ def _decoded(data: bytes) -> str:
 
 
 def is_key_name(name: str) -> bool:
-    """Whether this can be a key's name: not empty, neither Unicode spaces nor a plus."""
-    return bool(name) and "+" not in name and not any(character.isspace() for character in name)
+    """Whether this can be a key's name: not empty, valid UTF-8, neither Unicode spaces nor a plus."""
+    return bool(name) and not any(one == "+" or one.isspace() or "\ud800" <= one <= "\udfff" for one in name)
 
 
 class Verifier(Protocol):

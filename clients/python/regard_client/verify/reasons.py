@@ -99,6 +99,29 @@ OTHER_LOG = Reason(
     remedy_fr="Vérifiez de quel journal viennent le fichier ou l’adresse.",
 )
 
+UNKNOWN_LOG = Reason(
+    "VER-07",
+    en="The policy knows no log called {origin}.",
+    fr="La politique de confiance ne connaît pas de journal nommé {origin}.",
+    remedy_en="Use the policy file of the organisation that the file comes from.",
+    remedy_fr="Utilisez la politique de confiance de l’organisation dont vient le fichier.",
+)
+NOT_WITNESSED = Reason(
+    "VER-08",
+    en="Not enough witnesses have signed this checkpoint: {seen}; the policy wants {wanted}.",
+    fr="Trop peu de témoins ont signé ce point de contrôle : {seen} ; la politique exige {wanted}.",
+    remedy_en="Ask for it again in a minute. If it stays so, others may be shown another log: report it.",
+    remedy_fr="Redemandez-le dans une minute. Sinon, d’autres voient peut-être un autre journal : signalez-le.",
+)
+
+UNKNOWN_SIGNATURE = Reason(
+    "VER-09",
+    en="The receipt has a signature by {name} that the policy has no key for, so that nobody can verify it.",
+    fr="Le reçu porte une signature de {name} dont la politique n’a pas la clé : personne ne peut la vérifier.",
+    remedy_en="If the organisation has changed its keys, use its current policy file; otherwise the file was changed.",
+    remedy_fr="Si l’organisation a changé de clés, utilisez sa politique actuelle ; sinon, le fichier a été modifié.",
+)
+
 
 def malformed(what: str, rule: str) -> Unverified:
     """The exception for a `what` that breaks `rule`; the rule is told in the words of the specification."""

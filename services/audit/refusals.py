@@ -106,3 +106,19 @@ STORE_BEHIND = refusal(
     remedy_en="An old copy of the event store was restored. Restore the newest; see docs/log.md.",
     remedy_fr="Une ancienne copie du journal des événements a été restaurée. Restaurez la dernière ; voir docs/log.md.",
 )
+WITNESSES_AWAY = refusal(
+    "AUD-17",
+    Kind.UNAVAILABLE,
+    en="Too few witnesses say how far they have seen the log: {missing} do not answer.",
+    fr="Trop peu de témoins disent jusqu’où ils ont vu le journal : {missing} ne répondent pas.",
+    remedy_en="The log waits for them when it starts; look at their addresses and at the network.",
+    remedy_fr="Le journal les attend à son démarrage ; vérifiez leurs adresses et le réseau.",
+)
+BAD_WITNESSES = refusal(
+    "AUD-18",
+    Kind.FAILED_PRECONDITION,
+    en="REGARD_LOG_WITNESSES_FILE names no usable witnesses: {reason}",
+    fr="REGARD_LOG_WITNESSES_FILE ne nomme pas de témoins utilisables : {reason}",
+    remedy_en="Give witness, group and quorum lines of c2sp.org/tlog-policy, each witness with its address.",
+    remedy_fr="Donnez des lignes witness, group et quorum de c2sp.org/tlog-policy, chaque témoin avec son adresse.",
+)

@@ -170,6 +170,24 @@ class Settings(BaseSettings):
             *_FILE,
         ),
     ] = None
+    log_leaves: Annotated[
+        int,
+        Field(ge=1, le=1024),
+        Explained(
+            "Entries that the log of accesses grows by every quarter of a second, whatever happens: docs/log.md.",
+            "Entrées dont le journal des accès croît chaque quart de seconde, quoi qu'il arrive : docs/log.md.",
+            "a whole number from 1 to 1024",
+            "un nombre entier de 1 à 1024",
+        ),
+    ] = 4
+    log_witnesses_file: Annotated[
+        Path | None,
+        Explained(
+            "File with the log's witnesses and their quorum, as c2sp.org/tlog-policy has them, without log lines.",
+            "Fichier des témoins du journal et de leur quorum, au format c2sp.org/tlog-policy, sans ligne log.",
+            *_FILE,
+        ),
+    ] = None
     issuer: Annotated[
         str,
         Explained("Issuer named in access tokens.", "Émetteur nommé dans les jetons d'accès.", *_TEXT),

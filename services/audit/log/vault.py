@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.log.records import Commitment
 from services.common.database import Database
@@ -111,6 +112,25 @@ class Reading:
 
     position: Position
     rows: int
+
+
+async def reading(transaction: AsyncConnection) -> Reading:
+    """How far rows have come; nobody else adds any until the transaction ends."""
+    first = insert(INTAKE).values(id=_ONLY, position=0, rows=0)
+    locking = first.on_conflict_do_update(index_elements=["id"], set_={"rows": INTAKE.c.rows})
+    row = (await transaction.execute(locking.returning(INTAKE.c.position, INTAKE.c.rows))).one()
+    return Reading(Position(row.position), row.rows)
+
+
+async def add(
+    transaction: AsyncConnection, before: Reading, rows: Sequence[dict[str, object]], position: Position
+) -> None:
+    """Adds rows after those that there are, all before `position` being read. `before`: what `reading` gave."""
+    numbered = [{"number": number, **row} for number, row in enumerate(rows, start=before.rows)]
+    if numbered:
+        await transaction.execute(sa.insert(RECORDS), numbered)
+    moved = {"position": position, "rows": before.rows + len(numbered)}
+    await transaction.execute(sa.update(INTAKE).where(INTAKE.c.id == _ONLY).values(moved))
 
 
 class Vault:

@@ -1,0 +1,84 @@
+"""Receipts: what proves that an access is in the log, to be checked without us."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass
+
+from regard_client.verify.checkpoint import Checkpoint
+from regard_client.verify.hashing import leaf_hash
+from regard_client.verify.notes import parse_note
+from regard_client.verify.receipt import Receipt
+from regard_client.verify.tiles import CHECKPOINT_PATH, Tile, TileNodes
+from regard_client.verify.tree import Proof, inclusion_proof, verify_inclusion
+from services.audit.log.keys import LogKeys
+from services.audit.log.records import leaf
+from services.audit.log.storage import Storage
+from services.audit.log.vault import Row, Vault
+from services.audit.refusals import NO_SUCH_ACCESS, NOT_YET_PROVABLE, RECORD_ERASED
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A published tree with the note that it was read from."""
+
+    checkpoint: Checkpoint
+    signed: bytes
+
+
+class Receipts:
+    """Makes receipts out of the vault and what is published. What comes from the storage is verified first."""
+
+    def __init__(self, storage: Storage, vault: Vault, keys: LogKeys) -> None:
+        self._storage = storage
+        self._vault = vault
+        self._keys = keys
+        self._published: Published | None = None
+
+    async def record_of(self, group_id: str, access_id: str) -> Row:
+        """What was written down of an access. Raises Refused: AUD-04, AUD-05, AUD-06."""
+        row = await self._vault.find(group_id, access_id)
+        if row is None:
+            raise NO_SUCH_ACCESS()
+        if row.salt is None or row.record is None:
+            raise await self._erased(row)
+        return row
+
+    async def of(self, row: Row) -> bytes:
+        """The receipt for a row, as a file. Raises Refused: AUD-05 while it is not published."""
+        index = await self._vault.leaf_of(row.number)
+        published = await self.published()
+        if index is None or published is None or index >= published.checkpoint.size:
+            raise NOT_YET_PROVABLE()
+        if row.salt is None or row.record is None:
+            raise await self._erased(row)
+        tree = published.checkpoint
+        hashes = await asyncio.to_thread(self._proof, index, tree.size)
+        verify_inclusion(leaf_hash(leaf(row.commitment)), index, tree.size, hashes, tree.root)
+        return bytes(Receipt(row.salt, row.record, index, hashes, parse_note(published.signed)))
+
+    async def published(self) -> Published | None:
+        """The newest published tree; None before there is one. Raises Unverified for one that is not ours."""
+        signed = await asyncio.to_thread(self._storage.get, CHECKPOINT_PATH)
+        if signed is None:
+            return None
+        if self._published is None or self._published.signed != signed:
+            self._published = Published(self._keys.opened(signed), signed)
+        return self._published
+
+    def _proof(self, index: int, size: int) -> Proof:
+        return inclusion_proof(index, size, TileNodes(size, self._read))
+
+    def _read(self, tile: Tile) -> bytes:
+        """A partial tile may have given way to the full one, which begins with it (tlog-tiles, "Partial Tiles")."""
+        data = self._storage.get(tile.path)
+        if data is None:
+            data = (self._storage.get(tile.full.path) or b"")[: tile.width * 32]
+        return data
+
+    async def _erased(self, row: Row) -> Exception:
+        stone = await self._vault.row(row.tombstone) if row.tombstone is not None else None
+        said = json.loads(stone.record) if stone and stone.record else {}
+        index = await self._vault.leaf_of(row.tombstone) if row.tombstone is not None else None
+        return RECORD_ERASED(reason=str(said.get("reason", "?")), index="?" if index is None else str(index))

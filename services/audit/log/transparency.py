@@ -1,0 +1,97 @@
+"""Puts the log together: intake, sequencer and expiry at work, and what is served and proved of it."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+
+from starlette.applications import Starlette
+
+from regard_client.verify.checkpoint import parse_checkpoint
+from regard_client.verify.notes import parse_note
+from services.audit.log.erasing import Erasing
+from services.audit.log.intake import Intake
+from services.audit.log.keys import LogKeys, log_keys
+from services.audit.log.pace import Pace
+from services.audit.log.receipts import Receipts
+from services.audit.log.sequencer import Sequencer
+from services.audit.log.serving import application
+from services.audit.log.storage import FolderStorage, Storage
+from services.audit.log.vault import METADATA, Vault
+from services.audit.log.witnesses import Witnesses
+from services.common.errors import Kind, Refused
+from services.common.kernel import Kernel
+from services.common.settings import Settings
+from services.common.telemetry import logger
+
+PREFIX = "/log"
+_EXPIRY = datetime.timedelta(hours=1)
+
+_log = logger(__name__)
+
+
+class TransparencyLog:
+    """The log of one installation, as one process of audit has it."""
+
+    def __init__(self, settings: Settings, kernel: Kernel) -> None:
+        """Raises BadMasterKey, OSError; Refused (AUD-18)."""
+        self._kernel = kernel
+        self._url = settings.url.rstrip("/") + PREFIX
+        self._database = kernel.vault("audit", METADATA)
+        self._vault = Vault(self._database)
+        self._storage: Storage = FolderStorage(settings.data / "log")
+        self._pace = Pace(settings.log_leaves)
+        self._witnesses = Witnesses(settings.log_witnesses_file)
+        self._keys: LogKeys | None = None
+        self._master_key = kernel.master_key
+
+    async def keys(self) -> LogKeys:
+        """The log's keys, and with them its name: that of the log that exists, else from the settings."""
+        if self._keys is None:
+            lock = await self._vault.lock()
+            origin = parse_checkpoint(parse_note(lock.checkpoint).text).origin if lock else _origin(self._url)
+            self._keys = await log_keys(self._database, self._master_key, origin)
+        return self._keys
+
+    async def run(self) -> None:
+        """Reads, sequences and expires for ever. Raises Refused for what waiting would not cure."""
+        kernel = self._kernel
+        keys = await self.keys()
+        sequencer = Sequencer(self._storage, self._vault, keys, self._pace, kernel.clock, self._witnesses.ask)
+        tasks = (
+            asyncio.create_task(Intake(kernel.store, kernel.codec, self._database).run()),
+            asyncio.create_task(sequencer.run()),
+            asyncio.create_task(self._expire()),
+        )
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def receipts(self) -> Receipts:
+        """What makes receipts."""
+        return Receipts(self._storage, self._vault, await self.keys())
+
+    def http(self) -> Starlette:
+        """Serves what anyone may read."""
+        return application(self._storage, self.keys, lambda keys: self._witnesses.policy(keys, self._url))
+
+    async def _expire(self) -> None:
+        erasing = Erasing(self._database, self._kernel.clock)
+        while True:
+            try:
+                await erasing.expire()
+            except Refused as refused:
+                if refused.refusal.kind is not Kind.UNAVAILABLE:
+                    raise
+                _log.warning("expired records wait to be erased", exc_info=refused)
+            await asyncio.sleep(_EXPIRY.total_seconds())
+
+
+def _origin(url: str) -> str:
+    """tlog-tiles: the prefix without scheme and trailing slash."""
+    return url.partition("://")[2]

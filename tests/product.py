@@ -1,6 +1,7 @@
 """The product as a process of its own, for tests that use it as people do; stopped, killed and started again."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -14,9 +15,16 @@ LIMIT_S = 90.0
 
 
 def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
+    """A port that was free a moment ago, and that no client's connection takes while its server is away.
+
+    It lies below those that systems give to clients (from 32768 on Linux, 49152 elsewhere).
+    """
+    while True:
+        try:
+            with socket.create_server(("127.0.0.1", random.randrange(15_000, 32_000))) as free:
+                return int(free.getsockname()[1])
+        except OSError:
+            continue
 
 
 class Product:
@@ -64,17 +72,30 @@ class Product:
     @property
     def envoy(self) -> int:
         """Process id of its gateway."""
-        children = subprocess.run(
-            ["ps", "-o", "pid=,comm=", "--ppid", str(self.child.pid)], capture_output=True, text=True, check=True
+        return next(pid for pid, name in self._children() if "envoy" in name)
+
+    def _children(self) -> list[tuple[int, str]]:
+        found = subprocess.run(
+            ["ps", "-o", "pid=,comm=", "--ppid", str(self.child.pid)], capture_output=True, text=True, check=False
         )
-        return next(int(line.split()[0]) for line in children.stdout.splitlines() if "envoy" in line)
+        return [(int(line.split()[0]), line) for line in found.stdout.splitlines()]
 
     def kill(self) -> None:
         """kill -9, and wait until nothing of it is left."""
-        envoy = self.envoy
+        children = self._children()
         self.child.kill()
         self.child.wait()
-        self.until(lambda: not alive(envoy))
+        self.until(lambda: not any(alive(pid) for pid, _ in children))
+
+    def pause(self) -> None:
+        """SIGSTOP: it keeps its memory and connections, and answers nothing."""
+        for pid in (self.child.pid, *(pid for pid, _ in self._children())):
+            os.kill(pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT."""
+        for pid in (*(pid for pid, _ in self._children()), self.child.pid):
+            os.kill(pid, signal.SIGCONT)
 
     def start_again(self) -> str:
         """Starts it on the same data and port; its URL once it is ready."""

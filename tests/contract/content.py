@@ -1,4 +1,4 @@
-"""A service of content as its callers see it: built as in production, by gRPC, on an event store in memory and SQLite.
+"""A service of content as its callers see it: built as in production, by gRPC, on an event store in memory.
 
 Groups are written to the event store directly; of the groups service there is only what hands out keys.
 """
@@ -33,7 +33,7 @@ from services.common.projection import Runner
 from services.common.relay import Relay
 from services.common.rpc import Peers, RpcServer, ServiceTokens, role_name
 from services.common.settings import Settings, load_settings
-from services.embedded.kafka import EmbeddedKafka
+from tests import parts
 from tests.contract.streaming import QUICK, QUICK_RELAY, SESSION_TIMEOUT_MS, ending
 from tests.guarded import CODEC, Site, soon
 
@@ -56,9 +56,8 @@ class Refusal(Exception):
 class House(Site):
     """One service at work, with the groups and keys that it depends on; every call sees the writes of those before."""
 
-    def __init__(self, folder: Path, kafka: EmbeddedKafka, build: Callable[[Settings, Kernel], Service]) -> None:
+    def __init__(self, settings: Settings, kafka: parts.Broker, build: Callable[[Settings, Kernel], Service]) -> None:
         super().__init__()
-        settings = load_settings(data=folder)
         self.kafka = kafka
         self.addresses: dict[str, str] = {}
         self.signing = ECKey.generate_key("P-256", {"kid": "k1"})
@@ -168,13 +167,11 @@ class House(Site):
 async def open_house(folder: Path, build: Callable[[Settings, Kernel], Service]) -> AsyncIterator[House]:
     """A house at work."""
     topics = {file.topic: file.partitions for file in contracts.event_files()}
-    kafka = EmbeddedKafka(topics)
-    try:
-        house = House(folder, kafka, build)
-        async with house.running():
-            yield house
-    finally:
-        kafka.close()
+    async with parts.database() as url:
+        with parts.kafka(topics) as kafka:
+            house = House(load_settings(data=folder, database_url=url), kafka, build)
+            async with house.running():
+                yield house
 
 
 class Stream:

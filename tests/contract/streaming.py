@@ -1,7 +1,6 @@
-"""A service reduced to what moves events: one topic, one view, an event store in memory, Kafka in process."""
+"""A service reduced to what moves events: one topic, one view, an event store in memory, Kafka."""
 
 import asyncio
-import os
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -22,7 +21,7 @@ from services.common.kafka import Arrival, Kafka, decode_record, encode_headers,
 from services.common.projection import Projection, Reaction, Runner, Timing, positions
 from services.common.relay import Relay
 from services.common.relay import Timing as RelayTiming
-from services.embedded.kafka import EmbeddedKafka
+from tests import parts
 
 TOPIC = "regard.notes.events"
 PARTITIONS = 4
@@ -73,7 +72,7 @@ def view(reduce: Callable[[Event], Sequence[sa.Executable]] = reduce_line) -> Pr
     return Projection("lines_v1", "notes", (TOPIC,), METADATA, reduce)
 
 
-async def eventually(condition: Callable[[], Awaitable[bool]], deadline_s: float = 15) -> None:
+async def eventually(condition: Callable[[], Awaitable[bool]], deadline_s: float = 60) -> None:
     """Waits for the condition; AssertionError if it does not come true in time."""
     end = time.monotonic() + deadline_s
     while not await condition():
@@ -84,13 +83,12 @@ async def eventually(condition: Callable[[], Awaitable[bool]], deadline_s: float
 class Stage:
     """Everything that the events pass through, and ways to disturb it."""
 
-    def __init__(self, folder: Path, embedded: EmbeddedKafka) -> None:
+    def __init__(self, folder: Path, broker: parts.Broker) -> None:
         self.folder = folder
-        self.embedded = embedded
-        self.kafka: Kafka = embedded.connection(session_timeout_ms=SESSION_TIMEOUT_MS)
+        self.broker = broker
+        self.kafka: Kafka = broker.connection(session_timeout_ms=SESSION_TIMEOUT_MS)
         self.store = MemoryEventStore(system_clock)
-        # With REGARD_TEST_DATABASE_URL=postgresql+asyncpg://... the same tests run there, each in a schema of its own.
-        url = os.environ.get("REGARD_TEST_DATABASE_URL")
+        url = parts.database_server()
         self.schema = f"test_{uuid.uuid4().hex}" if url else ""
         self.database = Database(url or f"sqlite+aiosqlite:///{folder}/notes.sqlite", schema=self.schema)
 
@@ -234,10 +232,10 @@ async def ending(work: Awaitable[None]) -> AsyncIterator[asyncio.Task[None]]:
 @asynccontextmanager
 async def stage(folder: Path) -> AsyncIterator[Stage]:
     """A stage with an empty event store, an empty Kafka and no tables."""
-    embedded = EmbeddedKafka({TOPIC: PARTITIONS})
-    built = Stage(folder, embedded)
-    try:
-        yield built
-    finally:
-        await built.close()
-        embedded.close()
+    with parts.kafka({TOPIC: PARTITIONS}) as broker:
+        built = Stage(folder, broker)
+        try:
+            await built.kafka.create_topics([NOTES])
+            yield built
+        finally:
+            await built.close()

@@ -40,8 +40,8 @@ from services.common.kernel import Kernel
 from services.common.projection import Runner
 from services.common.relay import Relay
 from services.common.rpc import Caller, Peers, ServiceTokens, acting
-from services.common.settings import load_settings
-from services.embedded.kafka import EmbeddedKafka
+from services.common.settings import Settings, load_settings
+from tests import parts
 from tests.contract.streaming import QUICK, QUICK_RELAY, SESSION_TIMEOUT_MS, ending
 from tests.guarded import CODEC, Site, eventually, person, soon
 
@@ -51,9 +51,8 @@ FOLLOWED = [contracts.event_file_of(service) for service in ("audit", "chat")]
 class Audit(Site):
     """The service at work, beside the groups that it is asked about."""
 
-    def __init__(self, folder: Path, kafka: EmbeddedKafka) -> None:
+    def __init__(self, settings: Settings, kafka: parts.Broker) -> None:
         super().__init__()
-        settings = load_settings(data=folder)
         tokens = ServiceTokens(load_internal_key(settings), "audit", self.clock)
         self.kernel = Kernel(
             settings=settings,
@@ -128,13 +127,11 @@ class Audit(Site):
 
 @pytest.fixture
 async def audit(tmp_path: Path) -> AsyncIterator[Audit]:
-    kafka = EmbeddedKafka({file.topic: file.partitions for file in FOLLOWED})
-    try:
-        site = Audit(tmp_path, kafka)
-        async with site.running():
-            yield site
-    finally:
-        kafka.close()
+    async with parts.database() as url:
+        with parts.kafka({file.topic: file.partitions for file in FOLLOWED}) as kafka:
+            site = Audit(load_settings(data=tmp_path, database_url=url), kafka)
+            async with site.running():
+                yield site
 
 
 def post(id: str, author: str) -> Object:

@@ -40,8 +40,9 @@ from services.groups.keys import CONTENT_KEYS, METADATA
 from services.groups.service import build
 from services.identity.service import build as build_identity
 from services.installation import Installation, Plan, open_installation
+from tests import parts
 from tests.contract.streaming import eventually
-from tests.contract.test_identity import Refusal, Site, everything_in, refused, types
+from tests.contract.test_identity import Refusal, Site, refused, types
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -118,14 +119,15 @@ class Office(Site):
 
 @asynccontextmanager
 async def opened(data: Path) -> AsyncIterator[Office]:
-    """identity and groups, with the embedded servers."""
+    """identity and groups, with the servers that the tests run on."""
     plan = Plan(services={"identity": build_identity, "groups": build}, relays=True, embedded=True)
-    async with open_installation(load_settings(data=data), plan, lambda _en, _fr: None) as installation:
-        office = Office(installation, data)
-        try:
-            yield office
-        finally:
-            await office.channel.close()
+    async with parts.installation(data) as given:
+        async with open_installation(load_settings(data=data, **given), plan, lambda _en, _fr: None) as installation:
+            office = Office(installation, data)
+            try:
+                yield office
+            finally:
+                await office.channel.close()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -158,7 +160,7 @@ async def test_whoever_creates_a_group_moderates_it_and_nobody_else_reads_its_na
     assert (await office.ask(office.ada, "GetGroup", group_id=created.id)).group == created
     assert created in (await office.ask(office.ada, "ListMyGroups", page=PageRequest(size=200))).groups
     assert types(await office.of(created.id)) == ["GroupCreated", "MemberAdded"]
-    everything = await asyncio.to_thread(everything_in, office.data)
+    everything = await parts.at_rest(office.data)
     assert b"Bellerophon" not in everything
     assert b"Kept from everyone" not in everything
 
@@ -602,7 +604,7 @@ async def test_a_content_key_is_made_once_and_stays(office: Office) -> None:
     assert {author for author, _, _ in kept} == {"someone", "label"}
     assert {len(key) for _, _, key in kept} == {32}
     assert all(key.current for one in made for key in one)
-    everything = await asyncio.to_thread(everything_in, office.data)
+    everything = await parts.at_rest(office.data)
     assert not any(key in everything for _, _, key in kept)
 
 

@@ -132,7 +132,7 @@ async def test_expired_records_are_read_from_the_event_store(notes: Stage) -> No
     async with notes.relaying():
         await notes.write(STREAMS[0], "a", "b", "c")
         await notes.records(3)
-    notes.embedded.expire(TOPIC, partition_of(STREAMS[0], PARTITIONS), 2)
+    notes.broker.expire(TOPIC, partition_of(STREAMS[0], PARTITIONS), 2)
     async with notes.running(view()), notes.relaying():
         await eventually(notes.shows_everything)
         await notes.write(STREAMS[0], "d")
@@ -377,7 +377,7 @@ async def test_rebuilding_gives_the_same_rows_and_no_reaction(notes: Stage, tmp_
             return len(handled.texts) == 40
 
         await eventually(all_handled)
-    anew = Stage(tmp_path / "anew", notes.embedded)
+    anew = Stage(tmp_path / "anew", notes.broker)
     anew.store = notes.store
     await rebuild(view(), notes.store, CODEC, anew.database, event_files=[NOTES])
     assert await anew.shows_everything()

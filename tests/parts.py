@@ -1,0 +1,98 @@
+"""What the tests run on: the embedded parts or, with `pytest --real`, genuine servers. The tests are the same.
+
+Each user of a part has it to itself and finds it empty: an embedded Kafka of its own, or a genuine one that nobody else
+uses meanwhile and that is emptied afterwards; an SQLite file, or a database of its own on one PostgreSQL server.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+from services.embedded.kafka import EmbeddedKafka
+from tests.genuine import KafkaServer, PostgresServer, create_database, drop_database, everything_in
+
+Broker = EmbeddedKafka | KafkaServer
+
+is_real = False
+"""Whether the tests were asked to run on genuine servers; tests/conftest.py sets it."""
+
+_brokers: list[KafkaServer] = []
+_idle: list[KafkaServer] = []
+_postgres: list[PostgresServer] = []
+_databases: dict[Path, str] = {}
+
+
+@contextmanager
+def kafka(topics: Mapping[str, int]) -> Iterator[Broker]:
+    """A Kafka that holds nothing; the embedded one has the topics, by name with their partitions, already."""
+    if not is_real:
+        embedded = EmbeddedKafka(topics)
+        try:
+            yield embedded
+        finally:
+            embedded.close()
+        return
+    if not _idle:
+        _brokers.append(KafkaServer())
+        _idle.append(_brokers[-1])
+    server = _idle.pop()
+    try:
+        yield server
+    finally:
+        server.clear()
+        _idle.append(server)
+
+
+def database_server() -> str:
+    """URL of the PostgreSQL server to make databases or schemas on; empty: SQLite files."""
+    if given := os.environ.get("REGARD_TEST_DATABASE_URL"):
+        return given
+    if is_real and not _postgres:
+        _postgres.append(PostgresServer())
+    return _postgres[0].url if is_real else ""
+
+
+@asynccontextmanager
+async def database() -> AsyncIterator[str]:
+    """URL of an empty database on the server; empty: SQLite files."""
+    server = database_server()
+    if not server:
+        yield ""
+        return
+    url = await create_database(server)
+    try:
+        yield url
+    finally:
+        await drop_database(url)
+
+
+@asynccontextmanager
+async def installation(folder: Path) -> AsyncIterator[dict[str, object]]:
+    """Settings that name the parts of the installation whose data folder this is; none: it brings its own.
+
+    Opened again, it finds its database as it was, and Kafka empty: as the embedded ones do.
+    """
+    if not is_real:
+        yield {}
+        return
+    if folder not in _databases:
+        _databases[folder] = await create_database(database_server())
+    with kafka({}) as broker:
+        yield {"kafka_bootstrap": broker.connection().bootstrap, "database_url": _databases[folder]}
+
+
+async def at_rest(folder: Path) -> bytes:
+    """Every byte that an installation keeps: its files, and the name and content of each table in its database."""
+    files = await asyncio.to_thread(lambda: [path.read_bytes() for path in folder.rglob("*") if path.is_file()])
+    tables = await everything_in(_databases[folder]) if folder in _databases else b""
+    return b"".join(files) + tables
+
+
+def close() -> None:
+    """Ends the servers that were started, and leaves nothing on one that was given."""
+    for url in _databases.values():
+        asyncio.run(drop_database(url))
+    for server in (*_brokers, *_postgres):
+        server.stop()

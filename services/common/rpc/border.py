@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, NoReturn, TypeAlias, cast
 
 import grpc
@@ -27,6 +28,8 @@ from services.common.telemetry import logger
 
 MAX_REQUEST_BYTES = 1 << 20
 DEFAULT_DEADLINE_S = 10.0
+REVOKED_EVERY_S = 0.5
+"""How often open streams are looked through for callers who were sent away; ten thousand take some ten milliseconds."""
 MOST_STREAMS = 32
 """Streams that one person may have open in a process: several devices with several windows each."""
 
@@ -34,6 +37,20 @@ Context: TypeAlias = "grpc.aio.ServicerContext[bytes, Message]"
 Handler: TypeAlias = "grpc.RpcMethodHandler[bytes, Message]"
 
 _log = logger(__name__)
+
+
+@dataclass(slots=True)
+class _Open:
+    """A stream that is being served: whose, once that is known, and why it is being ended, if it is."""
+
+    caller: Caller | None = None
+    ended: Refused | None = None
+
+    def end(self, task: "asyncio.Task[Any]", why: Refused) -> None:
+        """Ends it; a second time changes nothing."""
+        if self.ended is None:
+            self.ended = why
+            task.cancel()
 
 
 class Border(grpc.aio.ServerInterceptor):
@@ -56,7 +73,7 @@ class Border(grpc.aio.ServerInterceptor):
         self._wait_for = wait_for
         self._methods: Mapping[str, contracts.Method] = {method.path: method for method in contracts.methods()}
         self._handlers: dict[str, Handler] = {}
-        self._streams: set[asyncio.Task[Any]] = set()
+        self._streams: dict[asyncio.Task[Any], _Open] = {}
         self._streams_of: Counter[str] = Counter()
         self._closing = False
 
@@ -78,8 +95,16 @@ class Border(grpc.aio.ServerInterceptor):
     def close_streams(self) -> None:
         """Ends every open stream with UNAVAILABLE, so that clients go on elsewhere; later ones end likewise."""
         self._closing = True
-        for stream in tuple(self._streams):
-            stream.cancel()
+        for task, stream in self._streams.items():
+            stream.end(task, refusals.SHUTTING_DOWN())
+
+    async def end_streams_of_revoked(self) -> None:
+        """Ends the streams of those whose session is over, for ever: silent ones would only learn of it later."""
+        while True:
+            await asyncio.sleep(REVOKED_EVERY_S)
+            for task, stream in self._streams.items():
+                if stream.caller and self._revoked(stream.caller):
+                    stream.end(task, refusals.SESSION_ENDED())
 
     def _guarded(self, method: contracts.Method, handler: Any) -> Handler:
         if method.client_streaming:
@@ -118,9 +143,10 @@ class Border(grpc.aio.ServerInterceptor):
             call = _arrived(method, context)
             with served(call) as observed:
                 try:
-                    with self._until_closed():
+                    with self._until_ended() as stream:
                         async with asyncio.timeout(DEFAULT_DEADLINE_S):
                             request = await self._admit(call, method, data)
+                        stream.caller = call.caller
                         with self._one_more(call.caller):
                             async with contextlib.aclosing(behaviour(request, context)) as responses:  # type: ignore[type-var]
                                 async for response in responses:
@@ -133,21 +159,21 @@ class Border(grpc.aio.ServerInterceptor):
         return serve
 
     @contextlib.contextmanager
-    def _until_closed(self) -> Any:
-        """Turns the cancellation by `close_streams` into a refusal; every other cancellation passes."""
+    def _until_ended(self) -> "Iterator[_Open]":
+        """Turns a cancellation by this border into the refusal that it stands for; every other one passes."""
         if self._closing:
             raise refusals.SHUTTING_DOWN()
         task = cast("asyncio.Task[Any]", asyncio.current_task())
-        self._streams.add(task)
+        stream = self._streams[task] = _Open()
         try:
-            yield
+            yield stream
         except asyncio.CancelledError:
-            if not self._closing:
+            if stream.ended is None:
                 raise
             task.uncancel()
-            raise refusals.SHUTTING_DOWN() from None
+            raise stream.ended from None
         finally:
-            self._streams.discard(task)
+            del self._streams[task]
 
     @contextlib.contextmanager
     def _one_more(self, caller: Caller | None) -> Iterator[None]:

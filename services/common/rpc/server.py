@@ -1,5 +1,6 @@
 """The gRPC server of one process: any number of services on one port, with health and reflection."""
 
+import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -47,6 +48,7 @@ class RpcServer:
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         self._names = {""}
+        self._watch: asyncio.Task[None] | None = None
 
     def add(self, service: str, servicers: Servicers) -> None:
         """Adds a service's servicers; before `start()`."""
@@ -59,6 +61,7 @@ class RpcServer:
         reflection.enable_server_reflection((*sorted(self._names - {""}), reflection.SERVICE_NAME), self._server)
         await self.set_serving(False)
         await self._server.start()
+        self._watch = asyncio.create_task(self._border.end_streams_of_revoked())
 
     async def set_serving(self, serving: bool) -> None:
         """What health tells from now on."""
@@ -70,4 +73,6 @@ class RpcServer:
         """Ends streams so that clients resume elsewhere; other calls have `grace_s` seconds to finish."""
         await self._health.enter_graceful_shutdown()
         self._border.close_streams()
+        if self._watch:
+            self._watch.cancel()
         await self._server.stop(grace_s)

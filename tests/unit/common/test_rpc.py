@@ -313,6 +313,23 @@ async def test_a_stream_ends_when_its_session_does(site: Site) -> None:
     assert info.reason == "RPC-06"
 
 
+async def test_a_stream_that_is_silent_ends_when_its_session_does_and_others_go_on(site: Site) -> None:
+    async def silent(_request: object) -> AsyncIterator[object]:
+        await go_on.wait()
+        yield chat_pb2.SubscribeResponse(cursor="second")
+
+    site.house.behaviour, go_on = silent, asyncio.Event()
+    gone = site.chat.Subscribe(chat_pb2.SubscribeRequest(), metadata=site.signed_in())
+    stays = site.chat.Subscribe(chat_pb2.SubscribeRequest(), metadata=site.signed_in(sid="s2"))
+    assert [(await stream.read()).cursor for stream in (gone, stays)] == ["first", "first"]
+    site.revoked.add("s1")
+    async with asyncio.timeout(30):
+        code, _, info = await _refused(gone.read())
+    assert (code, info.reason) == (grpc.StatusCode.UNAUTHENTICATED, "RPC-06")
+    go_on.set()
+    assert (await stays.read()).cursor == "second"
+
+
 async def test_a_stream_can_be_refused_midway(site: Site) -> None:
     async def refuse(_request: object) -> AsyncIterator[object]:
         yield chat_pb2.SubscribeResponse(cursor="second")

@@ -16,6 +16,7 @@ SILENCE_S = 60
 
 JWKS_PATH = "/.well-known/jwks.json"
 REST_PREFIX = "/v1/"
+SCIM_PREFIX = "/scim/v2/"
 GRPC_PREFIX = "/regard."
 PAGE = "page"
 IDENTITY_HTTP = "identity_http"
@@ -49,6 +50,8 @@ def routes(methods: Sequence[Method]) -> list[Node]:
         # For what happens before transcoding, which finds the gRPC route above or refuses: nothing goes on from here.
         # A route with a cluster, since Envoy applies no CORS policy to direct responses.
         {"name": "rest", "match": {"prefix": REST_PREFIX}, "route": {"cluster": PAGE}},
+        # Checked by identity: provisioning clients have tokens of their own.
+        _http_route("scim", {"prefix": SCIM_PREFIX}, IDENTITY_HTTP),
         _http_route("jwks", {"path": JWKS_PATH}, IDENTITY_HTTP),
         _http_route("page", {"prefix": "/"}, PAGE),
     ]

@@ -14,13 +14,24 @@ from services.common.ids import derived_id
 from services.common.sealing import DataKey
 from services.common.settings import Settings
 from services.identity import organisation, person
+from services.identity.address import normalised
 from services.identity.installation import forget_installation_code, is_installation_code
 from services.identity.keys import AddressHashes, PersonKeys
 from services.identity.passwords import Passwords, check_length
 from services.identity.person import Person
-from services.identity.profiles import open_profile, seal_password_hash, seal_profile
-from services.identity.refusals import ACCOUNT_INACTIVE, ADDRESS_TAKEN, ALREADY_CLAIMED, NO_SUCH_PERSON, WRONG_CODE
+from services.identity.profiles import open_profile, open_record, seal_password_hash, seal_profile, seal_record
+from services.identity.refusals import (
+    ACCOUNT_INACTIVE,
+    ADDRESS_TAKEN,
+    ALREADY_CLAIMED,
+    CHANGED_MEANWHILE,
+    NO_SUCH_PERSON,
+    USER_TAKEN,
+    WRONG_CODE,
+)
 from services.identity.registry import ADMINISTRATOR, Registry
+
+Record = events_pb2.DirectoryRecordKept.Record
 
 _ACCOUNTS = "0b9f0a5e-6c1e-4a5c-9d0e-3c6d7c1b8a42"
 
@@ -34,7 +45,7 @@ class Provisioned:
 
 
 class Accounts:
-    """What administrators do with accounts. `by` in events is the actor of the context."""
+    """What administrators and the company's directory do with accounts. `by` in events is the actor of the context."""
 
     def __init__(
         self,
@@ -88,15 +99,63 @@ class Accounts:
         forget_installation_code(self._settings)
         return provisioned.person
 
+    async def enlist(self, profile: Profile, record: Record, active: bool, context: CommandContext) -> Person:
+        """Makes the account of somebody whom the company's directory names, or takes up one that it had deleted.
+
+        Raises Refused: IDN-17 if the address belongs to an account already.
+        """
+        email_hash = await self._addresses.of(profile.email)
+        person_id = await self._claim(email_hash, "", context)
+        present, key = await self._registry.person(person_id), await self._keys.ensure(person_id)
+        if present.exists:
+            kept = open_record(key, present.record) if present.record else None
+            if present.active or not kept or not kept.removed:
+                raise USER_TAKEN()
+            return await self.maintain(person_id, profile, record, active, present.version, context)
+        sealed = seal_profile(key, profile, events_pb2.PersonProvisioned)
+        command = person.Provision(person_id, email_hash, sealed, None, context.actor, seal_record(key, record), active)
+        outcome = await self._registry.change(person_id, command, context)
+        if not outcome.events:  # somebody else made it a moment ago
+            raise USER_TAKEN()
+        return outcome.state
+
+    async def maintain(
+        self,
+        person_id: str,
+        profile: Profile,
+        record: Record,
+        active: bool,
+        version: int | None,
+        context: CommandContext,
+    ) -> Person:
+        """Makes an account what the company's directory says; `version` is the one expected, None for any.
+
+        Raises Refused: IDN-06, IDN-13; IDN-07 for an address of somebody else's, IDN-08 for the last administrator.
+        """
+        present = await self._must_exist(person_id)
+        if version not in {None, present.version}:
+            raise CHANGED_MEANWHILE()
+        key = await self._keys.ensure(person_id)
+        kept = open_profile(key, present.profile) if present.profile else None
+        if kept is None or normalised(kept.email) != normalised(profile.email):
+            await self._take(await self._addresses.of(profile.email), person_id, context)
+        is_new_record = present.record is None or open_record(key, present.record) != record
+        command = person.Maintain(
+            profile=seal_profile(key, profile, events_pb2.ProfileCorrected) if kept != profile else None,
+            record=seal_record(key, record) if is_new_record else None,
+            active=active,
+            version=version,
+            by=context.actor,
+            at=self._clock(),
+        )
+        if active:
+            return (await self._registry.change(person_id, command, context)).state
+        return await self._end(person_id, command, context)
+
     async def deactivate(self, person_id: str, context: CommandContext) -> None:
         """Ends the person's access, and their administration of the platform. Raises Refused: IDN-06, IDN-08."""
-        administration = organisation.RevokeAdministration(person_id, context.actor)
         await self._must_exist(person_id)
-        await self._registry.administer(administration, context)
-        await self._registry.change(person_id, person.Deactivate(context.actor, self._clock()), context)
-        # Again, for a grant that came between the two: grants look at the person after they are recorded.
-        if person_id in await self._registry.administrators():
-            await self._registry.administer(administration, _following(context, "again"))
+        await self._end(person_id, person.Deactivate(context.actor, self._clock()), context)
 
     async def reactivate(self, person_id: str, context: CommandContext) -> None:
         """Gives access back. Raises Refused: IDN-06."""
@@ -121,6 +180,22 @@ class Accounts:
             return
         await self._must_exist(person_id)
         await self._registry.administer(organisation.RevokeAdministration(person_id, context.actor), context)
+
+    async def _end(
+        self, person_id: str, command: person.Deactivate | person.Maintain, context: CommandContext
+    ) -> Person:
+        administration = organisation.RevokeAdministration(person_id, context.actor)
+        await self._registry.administer(administration, context)
+        ended = (await self._registry.change(person_id, command, context)).state
+        # Again, for a grant that came between the two: grants look at the person after they are recorded.
+        if person_id in await self._registry.administrators():
+            await self._registry.administer(administration, _following(context, "again"))
+        return ended
+
+    async def _take(self, email_hash: str, person_id: str, context: CommandContext) -> None:
+        owner = await self._registry.owner(email_hash) or await self._registry.claim(email_hash, person_id, context)
+        if owner != person_id:
+            raise ADDRESS_TAKEN()
 
     async def _claim(self, email_hash: str, external_id: str, context: CommandContext) -> str:
         """The account that the address belongs to: an address decides, whatever else an import says."""

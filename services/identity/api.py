@@ -4,12 +4,17 @@ import grpc
 from google.protobuf.message import Message
 from regard.common.v1.common_pb2 import PageInfo
 from regard.identity.v1 import identity_pb2 as pb
-from regard.identity.v1.identity_pb2_grpc import AuthServiceServicer, PeopleServiceServicer
+from regard.identity.v1.identity_pb2_grpc import (
+    AuthServiceServicer,
+    PeopleServiceServicer,
+    ProvisioningServiceServicer,
+)
 
 from services.common import paging, rpc
 from services.identity.accounts import Accounts
 from services.identity.authentication import Authentication
 from services.identity.directory import Directory
+from services.identity.provisioning import Provisioning
 from services.identity.refusals import NO_SUCH_PERSON
 from services.identity.registry import Registry
 from services.identity.tokens import SigningKeys
@@ -120,3 +125,29 @@ class PeopleApi(PeopleServiceServicer):
         if person is None:
             raise NO_SUCH_PERSON()
         return person
+
+
+class ProvisioningApi(ProvisioningServiceServicer):
+    """Clients that provision people over SCIM."""
+
+    def __init__(self, provisioning: Provisioning) -> None:
+        self._provisioning = provisioning
+
+    async def AddProvisioner(self, request: pb.AddProvisionerRequest, context: Context) -> pb.AddProvisionerResponse:
+        added, token = await self._provisioning.add(request.name, rpc.command_context())
+        return pb.AddProvisionerResponse(provisioner=added, token=token)
+
+    async def ListProvisioners(
+        self, request: pb.ListProvisionersRequest, context: Context
+    ) -> pb.ListProvisionersResponse:
+        (before,) = paging.decode(request.page.token, like=("",)) or ("",)
+        size = paging.size_of(request.page)
+        found = await self._provisioning.list(before, size + 1)
+        page = PageInfo(next_token=paging.encode((found[size - 1].id,)) if len(found) > size else "")
+        return pb.ListProvisionersResponse(provisioners=found[:size], page=page)
+
+    async def RevokeProvisioner(
+        self, request: pb.RevokeProvisionerRequest, context: Context
+    ) -> pb.RevokeProvisionerResponse:
+        await self._provisioning.revoke(request.provisioner_id, rpc.command_context())
+        return pb.RevokeProvisionerResponse()

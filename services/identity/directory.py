@@ -8,12 +8,13 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from regard.identity.v1.events_pb2 import DirectoryRecordKept
 from regard.identity.v1.identity_pb2 import Person
 
 from services.common import paging
 from services.common.database import Database
 from services.identity.keys import PersonKeys
-from services.identity.profiles import open_profile
+from services.identity.profiles import open_profile, open_record
 from services.identity.queries import PersonRow, changed_people
 from services.identity.words import PrefixIndex, folded, words
 
@@ -25,10 +26,23 @@ ByName = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
+class Known:
+    """A person, what the company's directory says of them, and the version of both."""
+
     person: Person
+    record: DirectoryRecordKept.Record | None
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    known: Known
     by_name: ByName
     words: frozenset[str]
+
+    @property
+    def person(self) -> Person:
+        return self.known.person
 
     @property
     def is_listed(self) -> bool:
@@ -54,6 +68,17 @@ class Directory:
         """Those of them that are known, in the order asked for."""
         await self._refresh()
         return [self._entries[id].person for id in person_ids if id in self._entries]
+
+    async def everyone(self) -> list[Known]:
+        """Everyone with an account, by id, also those who have left."""
+        await self._refresh()
+        return [self._entries[id].known for id in sorted(self._entries)]
+
+    async def known(self, person_id: str) -> Known | None:
+        """One of them."""
+        await self._refresh()
+        entry = self._entries.get(person_id)
+        return entry.known if entry else None
 
     async def search(self, query: str, after: str, size: int) -> Sequence[Person]:
         """Active people, by name, after the person `after`, of whom each word of the query begins some word.
@@ -96,9 +121,11 @@ class Directory:
         keys = await self._keys.find([row.person_id for row in rows])
         fresh: list[_Entry] = []
         for row in rows:
-            profile = open_profile(keys.get(row.person_id), row.profile)
+            key = keys.get(row.person_id)
+            profile = open_profile(key, row.profile)
             person = Person(id=row.person_id, profile=profile, active=row.active, roles=row.roles)
-            fresh.append(_entry(person))
+            record = open_record(key, row.record) if row.record else None
+            fresh.append(_entry(Known(person, record, row.version)))
         for row in rows:
             self._seen[row.partition] = max(row.position, self._seen.get(row.partition, 0))
         self._replace(fresh)
@@ -114,7 +141,7 @@ class Directory:
         self._by_name.extend(entry.by_name for entry in listed)
 
 
-def _entry(person: Person) -> _Entry:
-    profile = person.profile
+def _entry(known: Known) -> _Entry:
+    person, profile = known.person, known.person.profile
     searched = words(f"{profile.name} {profile.function} {profile.site}")
-    return _Entry(person, (folded(profile.name), person.id), searched)
+    return _Entry(known, (folded(profile.name), person.id), searched)

@@ -14,6 +14,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from regard.common.v1.common_pb2 import Sealed
 from regard.common.v1.options_pb2 import Role
 from regard.identity.v1.events_pb2 import (
+    DirectoryRecordKept,
     PasswordSet,
     PersonDeactivated,
     PersonProvisioned,
@@ -27,7 +28,7 @@ from regard.identity.v1.events_pb2 import (
 
 from services.common.decider import Decider
 from services.common.ids import StreamName, stream_name
-from services.identity.refusals import ACCOUNT_INACTIVE, NO_SUCH_PERSON
+from services.identity.refusals import ACCOUNT_INACTIVE, CHANGED_MEANWHILE, NO_SUCH_PERSON
 
 CATEGORY = "user"
 
@@ -42,10 +43,15 @@ class SealedProfile:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What decisions need to know; `sessions` gives each session that was not revoked with its latest end."""
+    """What decisions need to know; `sessions` gives each session that was not revoked with its latest end.
+
+    `record` is what the company's directory says. `version` counts what changed of what a directory sees.
+    """
 
     id: str = ""
     profile: SealedProfile | None = None
+    record: Sealed | None = None
+    version: int = 0
     password_hash: Sealed | None = None
     active: bool = False
     roles: frozenset[Role] = frozenset()
@@ -59,13 +65,18 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Provision:
-    """Make the account; one that exists only gets the password, if it has none."""
+    """Make the account; one that exists only gets the password, if it has none.
+
+    With a record of the company's directory, which may say that the person isn't active yet.
+    """
 
     person_id: str
     email_hash: str
     profile: Sealed
     password_hash: Sealed | None
     by: str
+    record: Sealed | None = None
+    active: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +100,21 @@ class Reactivate:
     """Give access back."""
 
     by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Maintain:
+    """Make the account what the company's directory says; None leaves a part as it is, `version` is the one expected.
+
+    Sessions that have not ended `at` that time end with the person's access.
+    """
+
+    profile: Sealed | None
+    record: Sealed | None
+    active: bool
+    version: int | None
+    by: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +165,7 @@ Command = (
     | CorrectProfile
     | Deactivate
     | Reactivate
+    | Maintain
     | GrantRole
     | RevokeRole
     | ChangePassword
@@ -161,15 +188,14 @@ def decide(command: Command, person: Person) -> tuple[Message, ...]:
             return _provision(command, person)
         case CorrectProfile():
             return (ProfileCorrected(person_id=person.id, profile=command.profile, corrected_by=command.by),)
-        case Deactivate() if not person.active:
-            return ()
         case Deactivate():
-            left = PersonDeactivated(person_id=person.id, deactivated_by=command.by)
-            return left, *_revoke_all(person, command.at, SessionRevoked.REASON_DEACTIVATED)
-        case Reactivate() if person.active:
-            return ()
+            return _deactivate(command, person)
         case Reactivate():
-            return (PersonReactivated(person_id=person.id, reactivated_by=command.by),)
+            return _reactivate(command, person)
+        case Maintain() if command.version not in {None, person.version}:
+            raise CHANGED_MEANWHILE()
+        case Maintain():
+            return _maintain(command, person)
         case GrantRole() if command.role in person.roles:
             return ()
         case GrantRole():
@@ -198,13 +224,15 @@ def evolve(person: Person, event: Message) -> Person:
     """The person after `event`."""
     match event:
         case PersonProvisioned():
-            return Person(id=event.person_id, profile=_profile(event, event.profile), active=True)
+            return Person(id=event.person_id, profile=_profile(event, event.profile), active=True, version=1)
         case ProfileCorrected():
-            return replace(person, profile=_profile(event, event.profile))
+            return replace(person, profile=_profile(event, event.profile), version=person.version + 1)
+        case DirectoryRecordKept():
+            return replace(person, record=event.record, version=person.version + 1)
         case PersonDeactivated():
-            return replace(person, active=False)
+            return replace(person, active=False, version=person.version + 1)
         case PersonReactivated():
-            return replace(person, active=True)
+            return replace(person, active=True, version=person.version + 1)
         case RoleGranted():
             return replace(person, roles=person.roles | {event.role})
         case RoleRevoked():
@@ -235,9 +263,33 @@ def _provision(command: Provision, person: Person) -> tuple[Message, ...]:
                 provisioned_by=command.by,
             )
         )
+        if command.record is not None:
+            events.append(DirectoryRecordKept(person_id=command.person_id, record=command.record, kept_by=command.by))
+        if not command.active:
+            events.append(PersonDeactivated(person_id=command.person_id, deactivated_by=command.by))
     if command.password_hash is not None and person.password_hash is None:
         events.append(PasswordSet(person_id=command.person_id, password_hash=command.password_hash, set_by=command.by))
     return tuple(events)
+
+
+def _deactivate(command: Deactivate | Maintain, person: Person) -> tuple[Message, ...]:
+    if not person.active:
+        return ()
+    left = PersonDeactivated(person_id=person.id, deactivated_by=command.by)
+    return left, *_revoke_all(person, command.at, SessionRevoked.REASON_DEACTIVATED)
+
+
+def _reactivate(command: Reactivate | Maintain, person: Person) -> tuple[Message, ...]:
+    return () if person.active else (PersonReactivated(person_id=person.id, reactivated_by=command.by),)
+
+
+def _maintain(command: Maintain, person: Person) -> tuple[Message, ...]:
+    events: list[Message] = []
+    if command.profile is not None:
+        events.append(ProfileCorrected(person_id=person.id, profile=command.profile, corrected_by=command.by))
+    if command.record is not None:
+        events.append(DirectoryRecordKept(person_id=person.id, record=command.record, kept_by=command.by))
+    return *events, *(_reactivate(command, person) if command.active else _deactivate(command, person))
 
 
 def _must_be_active(person: Person) -> None:

@@ -1,8 +1,8 @@
-"""Profiles and password hashes, sealed with the person's key for the event that carries them."""
+"""Profiles, directory records and password hashes, sealed with the person's key for the event that carries them."""
 
 from google.protobuf.message import Message
 from regard.common.v1.common_pb2 import Sealed
-from regard.identity.v1.events_pb2 import PasswordSet
+from regard.identity.v1.events_pb2 import DirectoryRecordKept, PasswordSet
 from regard.identity.v1.identity_pb2 import Profile
 
 from services.common.sealing import DataKey, Place, open_sealed, seal
@@ -22,6 +22,18 @@ def open_profile(key: DataKey | None, profile: SealedProfile) -> Profile | None:
     return Profile.FromString(open_sealed(key, profile.sealed, _place_of_profile(profile.event_type, key.subject)))
 
 
+def seal_record(key: DataKey, record: DirectoryRecordKept.Record) -> Sealed:
+    """What the directory says, for the event DirectoryRecordKept of the key's owner."""
+    return seal(key, record.SerializeToString(deterministic=True), _place_of_record(key.subject))
+
+
+def open_record(key: DataKey | None, sealed: Sealed) -> DirectoryRecordKept.Record | None:
+    """What seal_record sealed; None without the key that it was sealed with. Raises NotSealedHere."""
+    if key is None or key.key_id != sealed.key_id:
+        return None
+    return DirectoryRecordKept.Record.FromString(open_sealed(key, sealed, _place_of_record(key.subject)))
+
+
 def seal_password_hash(key: DataKey, encoded: str) -> Sealed:
     """An encoded argon2id hash, for the event PasswordSet of the key's owner."""
     return seal(key, encoded.encode(), _place_of_password_hash(key.subject))
@@ -34,6 +46,10 @@ def open_password_hash(key: DataKey, sealed: Sealed) -> str:
 
 def _place_of_profile(event_type: str, person_id: str) -> Place:
     return Place(event_type, stream_of(person_id), "profile")
+
+
+def _place_of_record(person_id: str) -> Place:
+    return Place(DirectoryRecordKept.DESCRIPTOR.full_name, stream_of(person_id), "record")
 
 
 def _place_of_password_hash(person_id: str) -> Place:

@@ -1,7 +1,7 @@
 """SQL reads of the view."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from regard.common.v1.options_pb2 import Role
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.identity.person import SealedProfile
-from services.identity.views import PARTITIONS, PEOPLE, ROLES
+from services.identity.views import PARTITIONS, PEOPLE, PROVISIONERS, ROLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,8 @@ class PersonRow:
     profile: SealedProfile
     active: bool
     roles: tuple[Role, ...]
+    record: Sealed | None
+    version: int
     partition: int
     position: int
 
@@ -39,11 +41,21 @@ async def changed_people(connection: AsyncConnection, seen: Mapping[int, int], l
             profile=SealedProfile(Sealed.FromString(row.profile), row.profile_event),
             active=row.active,
             roles=tuple(sorted(roles[row.person_id])),
+            record=Sealed.FromString(row.record) if row.record else None,
+            version=row.version,
             partition=row.partition,
             position=row.position,
         )
         for row in rows
     ]
+
+
+async def provisioners(connection: AsyncConnection, before: str, limit: int) -> Sequence[sa.Row[tuple[object, ...]]]:
+    """Provisioning clients, the newest first; those before the identifier `before`, unless it is empty."""
+    query = sa.select(PROVISIONERS).order_by(PROVISIONERS.c.provisioner_id.desc()).limit(limit)
+    if before:
+        query = query.where(PROVISIONERS.c.provisioner_id < before)
+    return (await connection.execute(query)).all()
 
 
 async def _roles_of(connection: AsyncConnection, person_ids: list[str]) -> Mapping[str, list[Role]]:

@@ -98,3 +98,67 @@ ALREADY_CLAIMED = refusal(
     remedy_en="Ask them for an account.",
     remedy_fr="Demandez-lui un compte.",
 )
+CHANGED_MEANWHILE = refusal(
+    "IDN-13",
+    Kind.ABORTED,
+    en="The person has changed since the version that you named.",
+    fr="La personne a changé depuis la version que vous avez indiquée.",
+    remedy_en="Read it again, and repeat the change on what it is now.",
+    remedy_fr="Relisez-la, puis refaites la modification sur son état actuel.",
+)
+NOT_A_PROVISIONER = refusal(
+    "IDN-14",
+    Kind.UNAUTHENTICATED,
+    en="This call needs a provisioning token that was not revoked.",
+    fr="Cet appel demande un jeton de provisionnement qui n’a pas été révoqué.",
+    remedy_en="A platform administrator gives one: regard provisioners add NAME.",
+    remedy_fr="Une personne qui administre la plateforme en donne un : regard provisioners add NOM.",
+)
+NO_SUCH_PROVISIONER = refusal(
+    "IDN-15",
+    Kind.NOT_FOUND,
+    en="There is no provisioning client with this identifier.",
+    fr="Aucun client de provisionnement ne porte cet identifiant.",
+    remedy_en="Look it up: regard provisioners list.",
+    remedy_fr="Cherchez-le : regard provisioners list.",
+)
+BAD_SCIM = refusal(
+    "IDN-16",
+    Kind.INVALID_ARGUMENT,
+    en="This is not SCIM as Regard serves it: {why}",
+    fr="Ce n’est pas du SCIM tel que Regard le sert : {why}",
+    remedy_en="Compare it with /scim/v2/Schemas and RFC 7644.",
+    remedy_fr="Comparez avec /scim/v2/Schemas et la RFC 7644.",
+)
+USER_TAKEN = refusal(
+    "IDN-17",
+    Kind.ALREADY_EXISTS,
+    en="Somebody has an account with this user name or e-mail address already.",
+    fr="Quelqu’un a déjà un compte avec ce nom d’utilisateur ou cette adresse e-mail.",
+    remedy_en="Find them by a filter, and update them.",
+    remedy_fr="Trouvez cette personne par un filtre, puis mettez-la à jour.",
+)
+NOTHING_HERE = refusal(
+    "IDN-18",
+    Kind.UNIMPLEMENTED,
+    en="SCIM has nothing at this address for this method.",
+    fr="SCIM n’a rien à cette adresse pour cette méthode.",
+    remedy_en="Regard serves Users, Schemas, ResourceTypes and ServiceProviderConfig.",
+    remedy_fr="Regard sert Users, Schemas, ResourceTypes et ServiceProviderConfig.",
+)
+SCIM_TOO_LARGE = refusal(
+    "IDN-19",
+    Kind.RESOURCE_EXHAUSTED,
+    en="The request holds more than {limit_bytes} bytes.",
+    fr="La requête dépasse {limit_bytes} octets.",
+    remedy_en="Send less at once.",
+    remedy_fr="Envoyez moins de données à la fois.",
+)
+SCIM_FAULT = refusal(
+    "IDN-20",
+    Kind.INTERNAL,
+    en="Regard could not handle this call.",
+    fr="Regard n’a pas pu traiter cet appel.",
+    remedy_en="Tell your administrator the request id {request_id}.",
+    remedy_fr="Donnez l’identifiant de la requête {request_id} à votre administrateur.",
+)

@@ -10,11 +10,13 @@ from services.common import contracts, rpc
 from services.common.codec import Codec
 from services.common.decider import CommandContext, Decider, Outcome, execute
 from services.common.eventstore import EventStore
-from services.identity import address, organisation, person
+from services.identity import address, organisation, person, provisioner
 from services.identity.keys import PersonKeys
 from services.identity.person import Command as PersonCommand
 from services.identity.person import Person
 from services.identity.profiles import open_profile
+from services.identity.provisioner import Command as ProvisionerCommand
+from services.identity.provisioner import Provisioner
 
 Command = TypeVar("Command")
 State = TypeVar("State")
@@ -77,6 +79,16 @@ class Registry:
     ) -> Outcome[organisation.Organisation]:
         """Carries out a command on the organisation. Raises Refused."""
         return await self._execute(organisation.DECIDER, organisation.STREAM, command, context)
+
+    async def provisioner(self, provisioner_id: str) -> Provisioner:
+        """The provisioning client; one that does not exist for an id that is nobody's."""
+        return await self._load(provisioner.DECIDER, provisioner.stream_of(provisioner_id))
+
+    async def provision(
+        self, provisioner_id: str, command: ProvisionerCommand, context: CommandContext
+    ) -> Outcome[Provisioner]:
+        """Carries out a command on a provisioning client. Raises Refused."""
+        return await self._execute(provisioner.DECIDER, provisioner.stream_of(provisioner_id), command, context)
 
     async def _load(self, decider: Decider[Command, State], stream: str) -> State:
         history = await self._store.load(stream)

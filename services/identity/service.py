@@ -3,6 +3,7 @@
 from regard.identity.v1.identity_pb2_grpc import (
     add_AuthServiceServicer_to_server,
     add_PeopleServiceServicer_to_server,
+    add_ProvisioningServiceServicer_to_server,
 )
 
 from services.access.revocations import Revocations
@@ -12,19 +13,21 @@ from services.common.kernel import Kernel, Service
 from services.common.keycheck import OPEN, check_keys
 from services.common.settings import Settings
 from services.identity.accounts import Accounts
-from services.identity.api import AuthApi, PeopleApi
+from services.identity.api import AuthApi, PeopleApi, ProvisioningApi
 from services.identity.authentication import Authentication
 from services.identity.directory import Directory
 from services.identity.http import application
 from services.identity.installation import installation_code
 from services.identity.keys import AddressHashes, PersonKeys
 from services.identity.passwords import Passwords
+from services.identity.provisioning import Provisioning
 from services.identity.registry import Registry
+from services.identity.scim import scim
 from services.identity.sessions import Sessions
 from services.identity.throttle import Throttle
 from services.identity.tokens import AccessTokens, SigningKeys
 from services.identity.vault import METADATA
-from services.identity.views import people
+from services.identity.views import people, provisioners
 
 
 def build(settings: Settings, kernel: Kernel) -> Service:
@@ -40,7 +43,8 @@ def build(settings: Settings, kernel: Kernel) -> Service:
         registry, keys, addresses, passwords, Throttle(clock), Sessions(vault, clock), access_tokens, clock
     )
     revocations = Revocations(kernel.store, kernel.codec, noticed=lambda: None)
-    directory = Directory(kernel.database("identity"), keys)
+    directory, view = Directory(kernel.database("identity"), keys), people()
+    provisioning = Provisioning(registry, kernel.database("identity"), clock)
 
     async def keys_open() -> None:
         """Tells of a wrong master key at the start, and not to those who sign in. Raises Refused (KEY-01)."""
@@ -63,12 +67,13 @@ def build(settings: Settings, kernel: Kernel) -> Service:
         name="identity",
         servicers=(
             (add_AuthServiceServicer_to_server, AuthApi(authentication, accounts, signing_keys)),
+            (add_ProvisioningServiceServicer_to_server, ProvisioningApi(provisioning)),
             (add_PeopleServiceServicer_to_server, PeopleApi(directory, registry, accounts, authentication)),
         ),
-        projections=(people(),),
+        projections=(view, provisioners()),
         checks=(Check("profiles against keys", OPEN, profiles),),
         tasks=(keys_open, revocations.run),
         revoked=revocations.revoked,
-        http=application(signing_keys),
+        http=application(signing_keys, scim(accounts, directory, provisioning, view, settings.url)),
         welcome=welcome,
     )

@@ -128,6 +128,11 @@ _FEED = {
     "WithdrawComment": Row(_ON_COMMENT, "member", POST),
     "WithdrawPost": Row(_ON_POST, "member", POST),
 }
+_PROVISIONING = {
+    "AddProvisioner": Row({"name": "hostile"}, "admin", ROLE),
+    "ListProvisioners": Row({}, "admin", ROLE),
+    "RevokeProvisioner": Row({"provisioner_id": "$nowhere"}, "admin", ROLE),
+}
 _SEARCH = {"group_ids": ["$group"], "purpose": "PURPOSE_INTERNAL_AUDIT", "purpose_reference": "hostile"}
 _LEDGER = {"ListAccesses": Row(_IN_GROUP, "member", GROUP), "WatchAccesses": Row(_IN_GROUP, "member", GROUP)}
 
@@ -145,5 +150,6 @@ ROWS: dict[str, Row] = {
     **_named("groups.v1.GroupService", _GROUPS),
     **_named("identity.v1.PeopleService", _PEOPLE),
     **_named("identity.v1.AuthService", _AUTH),
+    **_named("identity.v1.ProvisioningService", _PROVISIONING),
 }
 """By the full name of the RPC."""

@@ -12,7 +12,7 @@ from regard.chat.v1.chat_pb2_grpc import ChatServiceStub
 from regard.feed.v1.feed_pb2_grpc import FeedServiceStub
 from regard.groups.v1.groups_pb2_grpc import GroupServiceStub
 from regard.identity.v1.identity_pb2 import Person, RefreshRequest, SignInRequest
-from regard.identity.v1.identity_pb2_grpc import AuthServiceStub, PeopleServiceStub
+from regard.identity.v1.identity_pb2_grpc import AuthServiceStub, PeopleServiceStub, ProvisioningServiceStub
 
 from regard_client.interceptors import AsyncInterceptor, SyncInterceptor, translated
 from regard_client.session import Session
@@ -60,6 +60,7 @@ class Regard:
         channel = grpc.intercept_channel(self._channel, SyncInterceptor(self.session, self._renew))
         self.auth = AuthServiceStub(channel)
         self.people = PeopleServiceStub(channel)
+        self.provisioning = ProvisioningServiceStub(channel)
         self.groups = GroupServiceStub(channel)
         self.feed = FeedServiceStub(channel)
         self.chat = ChatServiceStub(channel)
@@ -117,6 +118,7 @@ class AsyncRegard:
         self._renewing = asyncio.Lock()
         self.auth = AuthServiceStub(channel)
         self.people = PeopleServiceStub(channel)
+        self.provisioning = ProvisioningServiceStub(channel)
         self.groups = GroupServiceStub(channel)
         self.feed = FeedServiceStub(channel)
         self.chat = ChatServiceStub(channel)

@@ -82,9 +82,9 @@ def current() -> Call | None:
 
 
 @contextlib.contextmanager
-def acting(caller: Caller, metadata: Mapping[str, str] | None = None) -> Iterator[Call]:
-    """Runs the block as if `caller` had called: for reactions that call peers, and for tests."""
-    call = arrived("/acting", metadata or {})
+def acting(caller: Caller, metadata: Mapping[str, str] | None = None, method: str = "/acting") -> Iterator[Call]:
+    """Runs the block as if `caller` had called: for reactions that call peers, for plain HTTP, and for tests."""
+    call = arrived(method, metadata or {})
     call.caller = caller
     before = _current.set(call)
     try:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from regard.common.v1.common_pb2 import Sealed
 from regard.common.v1.options_pb2 import Role
 from regard.identity.v1.events_pb2 import (
+    DirectoryRecordKept,
     PasswordSet,
     PersonDeactivated,
     PersonProvisioned,
@@ -29,6 +30,7 @@ from services.identity.person import (
     CorrectProfile,
     Deactivate,
     GrantRole,
+    Maintain,
     Person,
     Provision,
     Reactivate,
@@ -121,6 +123,51 @@ def test_coming_back_twice_changes_nothing() -> None:
     given(PROVISIONED).when(Reactivate(ADMIN)).then()
 
 
+RECORD = Sealed(ciphertext=b"record")
+KEPT = DirectoryRecordKept(person_id=ADA, record=RECORD, kept_by=ADMIN)
+
+
+def maintain(
+    profile: Sealed | None = None, record: Sealed | None = None, active: bool = True, version: int | None = None
+) -> Maintain:
+    return Maintain(profile, record, active, version, ADMIN, NOW)
+
+
+def test_a_directory_makes_an_account_with_its_record_which_may_be_inactive() -> None:
+    command = Provision(ADA, "h", PROFILE, None, ADMIN, RECORD, active=False)
+    person = given().when(command).then(PROVISIONED, KEPT, DEACTIVATED)
+    assert (person.record, person.active, person.version) == (RECORD, False, 3)
+
+
+def test_a_directory_changes_all_that_differs_at_once() -> None:
+    corrected = ProfileCorrected(person_id=ADA, profile=OTHER_PROFILE, corrected_by=ADMIN)
+    over = revoked("one", SessionRevoked.REASON_DEACTIVATED)
+    person = (
+        given(PROVISIONED, signed_in("one"))
+        .when(maintain(OTHER_PROFILE, RECORD, active=False, version=1))
+        .then(corrected, KEPT, DEACTIVATED, over)
+    )
+    assert (person.version, person.active, dict(person.sessions)) == (4, False, {})
+
+
+def test_a_directory_that_says_nothing_new_changes_nothing() -> None:
+    given(PROVISIONED).when(maintain(version=1)).then()
+    given(PROVISIONED, DEACTIVATED).when(maintain(active=False)).then()
+
+
+def test_a_directory_gives_access_back() -> None:
+    given(PROVISIONED, DEACTIVATED).when(maintain()).then(REACTIVATED)
+
+
+@pytest.mark.parametrize("version", [0, 1, 3])
+def test_a_directory_that_expects_another_version_changes_nothing(version: int) -> None:
+    given(PROVISIONED, KEPT).when(maintain(active=False, version=version)).raises("IDN-13")
+
+
+def test_what_a_directory_does_not_see_leaves_its_version() -> None:
+    given(PROVISIONED, AUDITOR, PASSWORD, signed_in("one")).when(maintain(record=RECORD, version=1)).then(KEPT)
+
+
 def test_a_role_is_granted() -> None:
     person = given(PROVISIONED).when(GrantRole(Role.ROLE_AUDITOR, ADMIN)).then(AUDITOR)
     assert person.roles == {Role.ROLE_AUDITOR}
@@ -182,6 +229,8 @@ def test_a_session_is_ended_once() -> None:
 
 COMMANDS = (
     CorrectProfile(OTHER_PROFILE, ADMIN),
+    maintain(),
+    maintain(active=False),
     Deactivate(ADMIN, NOW),
     Reactivate(ADMIN),
     GrantRole(Role.ROLE_AUDITOR, ADMIN),

@@ -16,7 +16,7 @@ import typer
 from regard.identity.v1.identity_pb2 import SignOutRequest
 from rich import progress as bars
 
-from regard_client.cli import content
+from regard_client.cli import content, log
 from regard_client.cli.context import (
     PARTLY,
     REFUSED,
@@ -33,6 +33,7 @@ from regard_client.cli.context import (
     translated,
     url,
 )
+from regard_client.cli.provisioners import provisioners
 from regard_client.client import AsyncRegard, Regard
 from regard_client.importers import BadFile, Progress, Refusal, Report, import_mattermost, import_people
 from regard_client.session import Session
@@ -40,7 +41,9 @@ from regard_client.session import Session
 app = typer.Typer(no_args_is_help=True, help="Regard: everyone can see who looked.", pretty_exceptions_enable=False)
 imports = typer.Typer(no_args_is_help=True, help="Bring in people and history. Repeating is harmless.")
 app.add_typer(imports, name="import")
+app.add_typer(provisioners, name="provisioners")
 content.register(app)
+log.register(app)
 
 
 @app.callback()

@@ -85,10 +85,14 @@ def url() -> str:
     )
 
 
+def config_folder() -> Path:
+    """Where the command keeps what it needs from one run to the next."""
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "regard"
+
+
 def sessions_file() -> Path:
     """Where sessions of `regard sign-in` are kept, for their owner only."""
-    config = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
-    return Path(config) / "regard" / "sessions.json"
+    return config_folder() / "sessions.json"
 
 
 def read_sessions() -> dict[str, dict[str, str]]:

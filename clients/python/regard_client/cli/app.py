@@ -16,7 +16,7 @@ import typer
 from regard.identity.v1.identity_pb2 import SignOutRequest
 from rich import progress as bars
 
-from regard_client.cli import content, log
+from regard_client.cli import content
 from regard_client.cli.context import (
     PARTLY,
     REFUSED,
@@ -43,7 +43,6 @@ imports = typer.Typer(no_args_is_help=True, help="Bring in people and history. R
 app.add_typer(imports, name="import")
 app.add_typer(provisioners, name="provisioners")
 content.register(app)
-log.register(app)
 
 
 @app.callback()

@@ -8,13 +8,14 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, Literal, Protocol
 
 import typer
-from regard.identity.v1.identity_pb2 import SignOutRequest
+from regard.identity.v1.identity_pb2 import ClaimInstallationRequest, GetMeRequest, Profile, SignOutRequest
 from rich import progress as bars
+from rich.text import Text
 
 from regard_client.cli import content
 from regard_client.cli.context import (
@@ -22,19 +23,23 @@ from regard_client.cli.context import (
     REFUSED,
     UNREACHABLE,
     USAGE,
+    client,
     connected,
     data_folder,
     demonstration,
     err,
     fail,
     keep_session,
+    no_demonstration,
     options,
     out,
+    say,
     translated,
     url,
 )
 from regard_client.cli.provisioners import provisioners
 from regard_client.client import AsyncRegard, Regard
+from regard_client.errors import RegardError
 from regard_client.importers import BadFile, Progress, Refusal, Report, import_mattermost, import_people
 from regard_client.session import Session
 
@@ -73,12 +78,28 @@ def status() -> None:
     """Tell whether Regard answers, and who is signed in."""
     address = url()
     ok = _answers(f"{address}/healthz")
+    who = _signed_in() if ok else ""
     if options.json:
-        out.print(json_module.dumps({"url": address, "answers": ok}), markup=False)
+        out.print(json_module.dumps({"url": address, "answers": ok, "person": who}, ensure_ascii=False), markup=False)
     else:
-        out.print(f"{address}: {'answers' if ok else 'does not answer'}", markup=False)
+        answers = say("answers", "répond") if ok else say("does not answer", "ne répond pas")
+        out.print(f"{address}: {answers}", markup=False)
+        if ok:
+            nobody = say("nobody is signed in", "personne n’est connecté")
+            out.print(say("signed in: ", "connecté : ") + who if who else nobody, markup=False)
     if not ok:
         raise typer.Exit(UNREACHABLE)
+
+
+def _signed_in() -> str:
+    """The name of whoever the commands call as; empty if nobody is, or is any more."""
+    with connected(signed_in=False) as regard:
+        try:
+            return regard.people.GetMe(GetMeRequest()).person.profile.name if regard.session.token else ""
+        except RegardError as error:
+            if error.kind != "UNAUTHENTICATED":
+                raise
+            return ""
 
 
 @app.command()
@@ -88,15 +109,38 @@ def doctor() -> None:
     parent = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     free_bytes = shutil.disk_usage(parent).free
     address = url()
+    python = say("Python 3.11 to 3.14", "Python 3.11 à 3.14")
+    writable = say(f"{folder} can be written to", f"{folder} est accessible en écriture")
+    free = say(f"{free_bytes >> 20} MiB free on its disk", f"{free_bytes >> 20} Mio libres sur son disque")
+    answers = say(f"{address} answers", f"{address} répond")
+    keys = say("sign-in keys are served", "les clés de connexion sont servies")
     checks = [
-        ((3, 11) <= sys.version_info[:2] <= (3, 14), "Python 3.11 to 3.14", "Set PYTHON and set up again."),
-        (os.access(parent, os.W_OK), f"{folder} can be written to", "Give your account the right to write there."),
-        (free_bytes > 1 << 30, f"{free_bytes >> 20} MiB free on its disk", "Free at least 1 GiB: events need room."),
-        (_answers(f"{address}/healthz"), f"{address} answers", "Start Regard: regard up"),
-        (_answers(f"{address}/.well-known/jwks.json"), "sign-in keys are served", "Restart Regard; see its log."),
+        (
+            (3, 11) <= sys.version_info[:2] <= (3, 14),
+            python,
+            say("Set PYTHON and set up again.", "Définissez PYTHON et réinstallez."),
+        ),
+        (
+            os.access(parent, os.W_OK),
+            writable,
+            say("Give your account the right to write there.", "Donnez à votre compte le droit d’y écrire."),
+        ),
+        (
+            free_bytes > 1 << 30,
+            free,
+            say("Free at least 1 GiB: events need room.", "Libérez au moins 1 Gio pour les événements."),
+        ),
+        (_answers(f"{address}/healthz"), answers, say("Start Regard: regard up", "Lancez Regard : regard up")),
+        (
+            _answers(f"{address}/.well-known/jwks.json"),
+            keys,
+            say("Restart Regard; see its log.", "Relancez Regard ; voyez son journal."),
+        ),
     ]
     for ok, what, remedy in checks:
-        out.print(f"[green]✓[/] {what}" if ok else f"[red]✗[/] {what}. {remedy}")
+        out.print(
+            Text.assemble(("✓", "green"), f" {what}") if ok else Text.assemble(("✗", "red"), f" {what}. {remedy}")
+        )
     if not all(ok for ok, _, _ in checks):
         raise typer.Exit(REFUSED)
 
@@ -107,22 +151,52 @@ def check() -> None:
     raise typer.Exit(subprocess.run([sys.executable, "-m", "services", "check"], check=False).returncode)
 
 
+@app.command()
+def claim(
+    code: Annotated[str, typer.Argument(help="What the empty installation printed when it started.")],
+    email: Annotated[str, typer.Argument(help="Company e-mail address of the first administrator.")],
+    name: Annotated[str, typer.Argument(help="Their name.")],
+) -> None:
+    """Make the first account of an empty installation, choose its password, and stay signed in."""
+    profile = Profile(name=name, email=email, language=options.language)
+    request = ClaimInstallationRequest(code=code, profile=profile, password=_password())
+    _begin(lambda regard: regard.auth.ClaimInstallation(request), email, request.password)
+
+
 @app.command("sign-in")
 def sign_in(email: Annotated[str, typer.Argument(help="Company e-mail address.")]) -> None:
     """Sign in with a password, and stay signed in for the next commands."""
-    password = typer.prompt("Password", hide_input=True) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    _begin(lambda _: None, email, _password())
+
+
+def _begin(prepare: Callable[[Regard], object], email: str, password: str) -> None:
+    """Begins a session and keeps it."""
     session = Session(language=options.language, client="regard-cli")
-    with translated(), Regard(url(), session=session) as regard:
+    with translated(), client(session) as regard:
+        prepare(regard)
         person = regard.sign_in(email, password)
     keep_session(url(), session)
-    out.print(f"Signed in as {person.profile.name}.", markup=False)
+    name = person.profile.name
+    out.print(say(f"Signed in as {name}.", f"Connecté : {name}."), markup=False)
+
+
+def _password() -> str:
+    """A password: asked for, or a line of standard input."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\n")
+    asked: str = typer.prompt(say("Password", "Mot de passe"), hide_input=True)
+    return asked
 
 
 @app.command("sign-out")
 def sign_out() -> None:
     """End the session of `regard sign-in`."""
     with connected() as regard:
-        regard.auth.SignOut(SignOutRequest())
+        try:
+            regard.auth.SignOut(SignOutRequest())
+        except RegardError as error:
+            if error.kind != "UNAUTHENTICATED":  # it has ended already
+                raise
     keep_session(url(), None)
 
 
@@ -133,12 +207,13 @@ def token(
     """Print an access token of a demonstration person, for curl and scripts; without a name, list who there is."""
     here = demonstration()
     if not here:
-        fail("There is no demonstration company here.", "Start one with: regard up", USAGE)
+        no_demonstration()
     if not person:
         for one in here.people:
-            out.print(f"{one['key']:<16} {one['name']:<28} {one['about']}", markup=False)
+            about = one.get(f"about_{options.language}") or one["about"]
+            out.print(f"{one['key']:<16} {one['name']:<28} {about}", markup=False)
         return
-    with translated(), Regard(url(), session=Session(client="regard-cli")) as regard:
+    with translated(), client(Session(language=options.language, client="regard-cli")) as regard:
         regard.sign_in(here.find(person)["email"], here.password)
         sys.stdout.write(regard.session.token + "\n")
 
@@ -164,16 +239,22 @@ class Importer(Protocol):
 
 def _import(file: Path, importer: Importer) -> None:
     if not file.is_file():
-        fail(f"{file} is not a file.", "", USAGE)
+        fail(say(f"{file} is not a file.", f"{file} n’est pas un fichier."), "", USAGE)
     with connected() as signed_in:
-        session = signed_in.session
-    with translated():
         try:
-            report = asyncio.run(_run(file, importer, session))
+            report = asyncio.run(_run(file, importer, signed_in.session))
         except BadFile as error:
-            fail(error.text(options.language), "Nothing was imported.", USAGE)
+            nothing = say("Nothing was imported.", "Rien n’a été importé.")
+            fail(error.text(options.language), nothing, USAGE)
         except KeyboardInterrupt:
-            fail("Stopped.", "Repeat the command to go on: what is there is not imported twice.", REFUSED)
+            fail(
+                say("Stopped.", "Arrêté."),
+                say(
+                    "Repeat the command to go on: what is there is not imported twice.",
+                    "Répétez la commande pour continuer : rien n’est importé deux fois.",
+                ),
+                REFUSED,
+            )
         except ExceptionGroup as group:
             raise group.exceptions[0] from None
     _tell(report)

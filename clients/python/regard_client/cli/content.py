@@ -3,32 +3,50 @@
 import re
 import signal
 import sys
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 from google.protobuf.timestamp_pb2 import Timestamp
-from regard.audit.v1.audit_pb2 import LedgerEntry, ListAccessesRequest, SearchAccessesRequest, WatchAccessesRequest
+from regard.audit.v1.audit_pb2 import (
+    LedgerEntry,
+    ListAccessesRequest,
+    SearchAccessesRequest,
+    WatchAccessesRequest,
+    WatchAccessesResponse,
+)
 from regard.chat.v1.chat_pb2 import (
     ListMessagesRequest,
     ListRoomsRequest,
+    Message,
     OpenRoomRequest,
     Room,
     SendMessageRequest,
     SubscribeRequest,
+    SubscribeResponse,
 )
 from regard.common.v1.common_pb2 import Level, PageRequest, Purpose
-from regard.feed.v1.feed_pb2 import ListGroupPostsRequest, PublishPostRequest
-from regard.groups.v1.groups_pb2 import CreateGroupRequest, Group, ListMyGroupsRequest, WhoCanSeeRequest
+from regard.feed.v1.feed_pb2 import ListGroupPostsRequest, Post, PublishPostRequest
+from regard.groups.v1.groups_pb2 import (
+    CreateGroupRequest,
+    GetGroupRequest,
+    Group,
+    ListMyGroupsRequest,
+    WhoCanSeeRequest,
+)
 from regard.groups.v1.rules_pb2 import Rules
 from regard.identity.v1.identity_pb2 import BatchGetPeopleRequest, ListPeopleRequest
 
-from regard_client.cli.context import USAGE, connected, fail, options, out, show, show_json
+from regard_client.cli.context import USAGE, connected, err, fail, harmless, options, out, say, show, show_json
 from regard_client.client import Regard
+from regard_client.errors import RegardError
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _LARGEST_PAGE = 200
+_AGAIN_S = 1.0
+Frame = TypeVar("Frame", SubscribeResponse, WatchAccessesResponse)
 
 GroupName = Annotated[str, typer.Argument(help="Name of a group, the beginning of it, or its id.")]
 Limit = Annotated[int, typer.Option(help="Most lines to show.", min=1, max=_LARGEST_PAGE)]
@@ -58,12 +76,15 @@ def groups() -> None:
         show(
             all_groups(regard),
             {
-                "group": lambda group: group.name or "(direct conversation)",
+                "group": lambda group: group.name or say("(direct conversation)", "(conversation directe)"),
                 "level": lambda group: Level.Name(group.rules.level).removeprefix("LEVEL_").lower(),
                 "people": lambda group: str(group.member_count),
                 "id": lambda group: group.id,
             },
-            empty="You belong to no group yet. Create one with: regard create-group NAME",
+            empty=say(
+                "You belong to no group yet. Create one with: regard create-group NAME",
+                "Vous n’êtes dans aucun groupe. Créez-en un : regard create-group NOM",
+            ),
         )
 
 
@@ -80,7 +101,11 @@ def create_group(
 ) -> None:
     """Create a group with a room of the same name."""
     if level not in {"open", "restricted", "confidential"}:
-        fail(f"There is no level {level!r}.", "The levels are open, restricted and confidential.", USAGE)
+        fail(
+            say(f"There is no level “{level}”.", f"Il n’y a pas de niveau « {level} »."),
+            say("The levels are", "Les niveaux sont") + " open, restricted, confidential.",
+            USAGE,
+        )
     rules = Rules(level=f"LEVEL_{level.upper()}")
     with connected() as regard:
         group = regard.groups.CreateGroup(CreateGroupRequest(name=name, purpose=purpose, rules=rules)).group
@@ -103,7 +128,7 @@ def who_can_see(group: GroupName) -> None:
                 "recorded": lambda entry: _yes(entry.recorded),
                 "why": lambda entry: sentence(entry.why),
             },
-            empty="Nobody.",
+            empty=say("Nobody.", "Personne."),
         )
 
 
@@ -119,7 +144,7 @@ def people(query: Annotated[str, typer.Argument(help="Words of a name, a functio
                 "site": lambda person: person.profile.site,
                 "id": lambda person: person.id,
             },
-            empty="Nobody is called that.",
+            empty=say("Nobody is called that.", "Personne ne s’appelle ainsi."),
         )
 
 
@@ -142,9 +167,9 @@ def posts(group: GroupName, limit: Limit = 20) -> None:
             {
                 "when": lambda one: when(one.published_at),
                 "who": lambda one: names.get(one.author_id, one.author_id),
-                "what": lambda one: one.body or "(withdrawn)",
+                "what": lambda one: one.body or _without(one),
             },
-            empty="Nothing has been posted in this group yet.",
+            empty=say("Nothing has been posted in this group yet.", "Rien n’est encore publié dans ce groupe."),
         )
 
 
@@ -168,28 +193,27 @@ def chat(
             {
                 "when": lambda message: when(message.sent_at),
                 "who": lambda message: names.get(message.author_id, message.author_id),
-                "what": lambda message: message.body or "(withdrawn)",
+                "what": lambda message: message.body or _without(message),
             },
-            empty="Nothing has been said here yet.",
+            empty=say("Nothing has been said here yet.", "Rien n’a encore été dit ici."),
         )
 
 
 def listen() -> None:
     """Follow everything said in all my rooms, as it is said; Ctrl-C ends it. Recorded for confidential groups."""
-    _end_by_interrupt()
     with connected() as regard:
         names: dict[str, str] = {}
-        for frame in regard.chat.Subscribe(SubscribeRequest()):
+
+        def told(frame: SubscribeResponse) -> None:
             if options.json:
                 show_json(frame)
             elif frame.HasField("message"):
-                author = frame.message.author_id
-                names |= {} if author in names else names_of(regard, [author])
-                out.print(
-                    f"{when(frame.message.sent_at)} {names.get(author, author)}: {frame.message.body}", markup=False
-                )
-            elif frame.HasField("end"):
-                fail(f"{frame.end.reason}: {sentence(frame.end.sentence)}", "", 1)
+                message, author = frame.message, frame.message.author_id
+                names.update({} if author in names else names_of(regard, [author]))
+                line = f"{when(message.sent_at)} {names.get(author, author)}: {message.body or _without(message)}"
+                out.print(harmless(line), markup=False)
+
+        _follow(lambda cursor: regard.chat.Subscribe(SubscribeRequest(cursor=cursor)), told)
 
 
 def ledger(
@@ -205,12 +229,15 @@ def ledger(
         )
         _show_entries(regard, regard.ledger.ListAccesses(request).entries)
         if watch:
-            _end_by_interrupt()
-            for frame in regard.ledger.WatchAccesses(WatchAccessesRequest(group_id=identifier)):
+
+            def told(frame: WatchAccessesResponse) -> None:
                 if frame.HasField("entry"):
                     _show_entries(regard, [frame.entry])
-                elif frame.HasField("end"):
-                    fail(f"{frame.end.reason}: {sentence(frame.end.sentence)}", "", 1)
+
+            _follow(
+                lambda cursor: regard.ledger.WatchAccesses(WatchAccessesRequest(group_id=identifier, cursor=cursor)),
+                told,
+            )
 
 
 def audit(
@@ -225,7 +252,12 @@ def audit(
     """Search the ledgers of groups as an auditor: their members will see that you did."""
     why = f"PURPOSE_{purpose.upper()}"
     if why not in [name for name, _ in Purpose.items()]:
-        fail(f"There is no purpose {purpose!r}.", "", USAGE)
+        fail(
+            say(f"There is no purpose “{purpose}”.", f"Il n’y a pas de motif « {purpose} »."),
+            say("The purposes are", "Les motifs sont")
+            + " internal_audit, security_incident, data_subject_request, legal_obligation.",
+            USAGE,
+        )
     with connected() as regard:
         request = SearchAccessesRequest(
             group_ids=group, purpose=why, purpose_reference=reference, page=PageRequest(size=limit)
@@ -242,7 +274,7 @@ def _show_entries(regard: Regard, entries: Sequence[LedgerEntry]) -> None:
             "who looked": lambda entry: sentence(entry.sentence, reader=names.get(entry.reader_id, "?")),
             "client": lambda entry: entry.client,
         },
-        empty="Nobody has looked yet.",
+        empty=say("Nobody has looked yet.", "Personne n’a encore regardé."),
     )
 
 
@@ -266,16 +298,29 @@ def group_id(regard: Regard, name: str) -> str:
     exact = [group for group in mine if group.name.casefold() == name.casefold()]
     found = exact or [group for group in mine if group.name.casefold().startswith(name.casefold())]
     if len(found) != 1:
-        what = "None" if not found else "More than one"
-        fail(f"{what} of your groups is called {name!r}.", "List them with: regard groups", USAGE)
+        none = say(f"None of your groups is called “{name}”.", f"Aucun de vos groupes ne s’appelle « {name} ».")
+        several = say(
+            f"More than one of your groups is called “{name}”.", f"Plusieurs de vos groupes s’appellent « {name} »."
+        )
+        fail(
+            several if found else none,
+            say("List them with: regard groups", "Voyez la liste : regard groups"),
+            USAGE,
+        )
     return found[0].id
 
 
 def first_room(regard: Regard, group: str) -> Room:
     """The room of a group in which something was said last."""
-    rooms = regard.chat.ListRooms(ListRoomsRequest(group_id=group_id(regard, group))).rooms
+    identifier = group_id(regard, group)
+    rooms = regard.chat.ListRooms(ListRoomsRequest(group_id=identifier)).rooms
     if not rooms:
-        fail("This group has no room yet.", "A member opens one.", USAGE)
+        regard.groups.GetGroup(GetGroupRequest(group_id=identifier))  # which says so, if there is no such group
+        fail(
+            say("This group has no room yet.", "Ce groupe n’a pas encore de salon."),
+            say("A member opens one.", "Un membre en ouvre un."),
+            USAGE,
+        )
     return rooms[0]
 
 
@@ -303,13 +348,36 @@ def when(at: Timestamp) -> str:
 
 
 def _yes(value: bool) -> str:
-    return "yes" if value else "no"
+    return say("yes", "oui") if value else say("no", "non")
+
+
+def _without(text: Post | Message) -> str:
+    """What stands for a text that is gone."""
+    return say("(erased)", "(effacé)") if text.erased else say("(withdrawn)", "(retiré)")
 
 
 def _text(argument: str) -> str:
-    return sys.stdin.read() if argument == "-" else argument
+    return sys.stdin.read().removesuffix("\n") if argument == "-" else argument
 
 
-def _end_by_interrupt() -> None:
-    # A stream ends by Ctrl-C: that is no error.
+def _follow(stream: Callable[[str], Iterable[Frame]], tell: Callable[[Frame], None]) -> NoReturn:
+    """Tells the frames of a stream for ever, and goes on from the last one's cursor when the connection was lost.
+
+    The stream that Regard ends is opened again, too: if it ended because its reader may follow no longer, that is
+    refused. Ctrl-C ends it, which is no error.
+    """
     signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
+    cursor, lost = "", False
+    while True:
+        try:
+            for frame in stream(cursor):
+                cursor, lost = frame.cursor or cursor, False
+                tell(frame)
+        except RegardError as error:
+            if not (cursor and error.unreachable):
+                raise
+            if not lost:
+                wait = say("Regard does not answer; going on when it does.", "Regard ne répond pas ; la suite viendra.")
+                err.print(wait, markup=False)
+        lost = True
+        time.sleep(_AGAIN_S)

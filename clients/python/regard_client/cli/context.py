@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from regard_client.client import DEFAULT_URL, Regard
 from regard_client.errors import RegardError
@@ -21,6 +23,7 @@ from regard_client.session import Session
 
 REFUSED, USAGE, UNREACHABLE, PARTLY = 1, 2, 3, 4
 """Exit codes: Regard said no; the command was written wrong; nobody answered; done, but lines were refused."""
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]+")
 
 out = Console(soft_wrap=True, highlight=False)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
@@ -39,6 +42,11 @@ class Options:
 options = Options()
 
 
+def say(en: str, fr: str) -> str:
+    """The one in the chosen language."""
+    return fr if options.language == "fr" else en
+
+
 @dataclass(frozen=True, slots=True)
 class Demonstration:
     """The demonstration company of an embedded installation, as its seeding wrote it down."""
@@ -54,8 +62,14 @@ class Demonstration:
         found = exact or [one for one in self.people if one["name"].casefold().startswith(wanted)]
         if len(found) != 1:
             known = ", ".join(one["key"] for one in self.people[:12])
-            what = "Nobody" if not found else "More than one person"
-            fail(f"{what} of the demonstration company is called {who!r}.", f"Some who are: {known}.", USAGE)
+            fail(
+                say(
+                    f"{'More than one person' if found else 'Nobody'} of the demonstration company is called “{who}”.",
+                    f"{'Plusieurs personnes' if found else 'Personne'} de la société de démonstration : « {who} ».",
+                ),
+                say(f"Some who are: {known}.", f"Par exemple : {known}."),
+                USAGE,
+            )
         return found[0]
 
 
@@ -125,21 +139,55 @@ def connected(*, signed_in: bool = True) -> Iterator[Regard]:
     kept = read_sessions().get(address)
     session = Session(language=options.language, client="regard-cli")
     here = demonstration()
-    with translated(), Regard(address, session=session) as regard:
+    with translated(), client(session) as regard:
         if options.person:
             if not here:
-                fail("--as needs a demonstration company on this machine.", "Start one with: regard up", USAGE)
+                no_demonstration()
             regard.sign_in(here.find(options.person)["email"], here.password)
-        elif token := os.environ.get("REGARD_TOKEN"):
+        elif token := os.environ.get("REGARD_TOKEN", "").strip():
+            if not _TOKEN.fullmatch(token):
+                fail(say("REGARD_TOKEN is no access token.", "REGARD_TOKEN n’est pas un jeton d’accès."), "", USAGE)
             session.token = token
         elif kept:
             session.token, session.refresh_token = kept["token"], kept["refresh_token"]
         elif signed_in:
-            example = f"  or try: regard --as {here.people[0]['key']} groups" if here else ""
-            fail("Nobody is signed in.", f"Sign in with: regard sign-in EMAIL{example}", USAGE)
-        yield regard
-        if kept and not options.person and session.refresh_token != kept["refresh_token"]:
-            keep_session(address, session)
+            example = f"regard --as {here.people[0]['key']} groups" if here else ""
+            fail(
+                say("Nobody is signed in.", "Personne n’est connecté."),
+                say("Sign in with: regard sign-in EMAIL", "Connectez-vous : regard sign-in EMAIL")
+                + (say(f"  or try: {example}", f"  ou essayez : {example}") if example else ""),
+                USAGE,
+            )
+        try:
+            yield regard
+        finally:
+            # However the command ends: a token that was renewed is the only one that renews again.
+            if kept and not options.person and session.refresh_token not in {"", kept["refresh_token"]}:
+                keep_session(address, session)
+
+
+def client(session: Session) -> Regard:
+    """A client of Regard where it is; an address that is none ends the command."""
+    try:
+        return Regard(url(), session=session)
+    except ValueError:
+        fail(
+            say(f"“{url()}” is no address.", f"« {url()} » n’est pas une adresse."),
+            say(f"An address looks like {DEFAULT_URL}", f"Une adresse ressemble à {DEFAULT_URL}"),
+            USAGE,
+        )
+
+
+def no_demonstration() -> NoReturn:
+    """Ends a command that needs the demonstration company."""
+    fail(
+        say(
+            "There is no demonstration company on this machine.",
+            "Il n’y a pas de société de démonstration sur cette machine.",
+        ),
+        say("Start one with: regard up", "Lancez-en une : regard up"),
+        USAGE,
+    )
 
 
 @contextmanager
@@ -149,7 +197,11 @@ def translated() -> Iterator[None]:
         yield
     except RegardError as error:
         if error.unreachable and not error.id:
-            fail(f"Regard does not answer at {url()}.", "Start it with: regard up", UNREACHABLE)
+            fail(
+                say(f"Regard does not answer at {url()}.", f"Regard ne répond pas à {url()}."),
+                say("Start it with: regard up", "Lancez-le : regard up"),
+                UNREACHABLE,
+            )
         for violation in error.violations:
             err.print(f"  {violation.field}: {violation.description}", markup=False)
         fail(f"{error.id or error.kind}: {error.sentence}", error.remedy, UNREACHABLE if error.unreachable else REFUSED)
@@ -174,8 +226,13 @@ def show(messages: Sequence[Message], columns: dict[str, Callable[[Any], str]], 
             # Ids are for copying, and the rest is for reading.
             table.add_column(name, overflow="fold", no_wrap=name in {"id", "when"})
         for message in messages:
-            table.add_row(*(cell(message).replace("[", r"\[") for cell in columns.values()))
+            table.add_row(*(Text(harmless(cell(message))) for cell in columns.values()))
         out.print(table)
+
+
+def harmless(text: str) -> str:
+    """Without what would command a terminal: texts are written by others."""
+    return "".join(sign if sign.isprintable() or sign in "\n\t" else "\N{REPLACEMENT CHARACTER}" for sign in text)
 
 
 def show_json(message: Message) -> None:

@@ -17,7 +17,7 @@ from regard.identity.v1.identity_pb2 import ClaimInstallationRequest, GetMeReque
 from rich import progress as bars
 from rich.text import Text
 
-from regard_client.cli import content
+from regard_client.cli import content, log
 from regard_client.cli.context import (
     PARTLY,
     REFUSED,
@@ -48,6 +48,7 @@ imports = typer.Typer(no_args_is_help=True, help="Bring in people and history. R
 app.add_typer(imports, name="import")
 app.add_typer(provisioners, name="provisioners")
 content.register(app)
+log.register(app)
 
 
 @app.callback()

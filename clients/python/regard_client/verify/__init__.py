@@ -11,6 +11,8 @@ This package trusts nobody: it imports nothing of Regard's services, opens no co
     keys        who signs, and how                      c2sp.org/signed-note, c2sp.org/tlog-cosignature
     policy      whose signatures are needed             c2sp.org/tlog-policy
     proof       that an entry is in a witnessed log     c2sp.org/tlog-proof
+    history     that a log only grows                   c2sp.org/tlog-checkpoint
+    addcheckpoint  what a witness checks                c2sp.org/tlog-witness
     record      what an entry of Regard stands for      docs/decisions/0005
     receipt     that an access is in the log            a proof with salt and record
 """

@@ -122,6 +122,28 @@ UNKNOWN_SIGNATURE = Reason(
     remedy_fr="Si l’organisation a changé de clés, utilisez sa politique actuelle ; sinon, le fichier a été modifié.",
 )
 
+ROLLED_BACK = Reason(
+    "VER-10",
+    en="The log shows {new} entries, and has shown {old} before: what was in it is gone.",
+    fr="Le journal montre {new} entrées, et en a montré {old} auparavant : une partie a disparu.",
+    remedy_en="Try again in a minute. If it stays so, keep the evidence, and show it to a witness.",
+    remedy_fr="Réessayez dans une minute. Sinon, gardez les preuves et montrez-les à un témoin.",
+)
+FORKED = Reason(
+    "VER-11",
+    en="The log has forked: its {old} entries seen before are not the beginning of the {new} that it shows now.",
+    fr="Le journal a bifurqué : ses {old} entrées déjà vues ne sont pas le début des {new} qu’il montre maintenant.",
+    remedy_en="Keep the evidence, which is signed by the log, and show it to a witness and to the works council.",
+    remedy_fr="Gardez les preuves, signées par le journal, et montrez-les à un témoin et au comité d’entreprise.",
+)
+WITNESS_AHEAD = Reason(
+    "VER-12",
+    en="The witness {name} has seen {seen} entries of this log, which has only {size}: an old copy was restored.",
+    fr="Le témoin {name} a vu {seen} entrées de ce journal, qui n’en a que {size} : une ancienne copie est en place.",
+    remedy_en="Stop the log, and restore the newest copy.",
+    remedy_fr="Arrêtez le journal et restaurez la copie la plus récente.",
+)
+
 
 def malformed(what: str, rule: str) -> Unverified:
     """The exception for a `what` that breaks `rule`; the rule is told in the words of the specification."""

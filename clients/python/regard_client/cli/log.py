@@ -1,0 +1,251 @@
+"""The commands about the log of accesses: verify a receipt, look at the log, witness it, monitor it."""
+
+import json
+import os
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from regard_client.cli.context import PARTLY, REFUSED, USAGE, config_folder, err, fail, options, out, translated, url
+from regard_client.log import LastSeen, TransparencyLog
+from regard_client.monitor import Counts, explain, read_openings, verified_entries
+from regard_client.verify.checkpoint import Checkpoint, parse_checkpoint
+from regard_client.verify.hashing import format_hash
+from regard_client.verify.history import require_growth
+from regard_client.verify.policy import Policy, Vouched, parse_policy
+from regard_client.verify.reasons import Unverified
+from regard_client.verify.receipt import Step, verify_receipt
+
+PolicyFile = Annotated[
+    Path | None,
+    typer.Option("--policy", help="Whose log, and which witnesses are needed (a tlog-policy).", envvar="REGARD_POLICY"),
+]
+LogUrl = Annotated[str, typer.Option("--log", help="Where the log is, if not where the policy or Regard says.")]
+
+_VERIFIED = {"en": "Verified. The record says:", "fr": "Vérifié. L’enregistrement dit :"}
+_NOT_VERIFIED = {"en": "NOT VERIFIED", "fr": "NON VÉRIFIÉ"}
+_EVIDENCE = {"en": "The evidence is kept in", "fr": "Les preuves sont gardées dans"}
+_FIRST = Step(
+    "first",
+    "Nothing of this log was seen here before; what the receipt says of it is remembered.",
+    "Rien de ce journal n’avait été vu ici ; ce que le reçu en dit est retenu.",
+)
+_SAME = Step(
+    "same",
+    "It is the log that was seen here before.",
+    "C’est le journal déjà vu ici.",
+)
+_OTHER_SIZE = Step(
+    "later",
+    "Not compared with the log as it was seen here at another size: that takes a network (regard log).",
+    "Non comparé avec le journal vu ici à une autre taille : il faut pour cela un réseau (regard log).",
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Adds these commands to the `regard` command."""
+    for name, command in (("verify", verify), ("log", look), ("witness", witness), ("monitor", monitor)):
+        app.command(name)(command)
+
+
+def verify(
+    files: Annotated[list[Path], typer.Argument(help="Receipts (.tlog-proof).", metavar="FILE...")],
+    policy: PolicyFile = None,
+) -> None:
+    """Verify receipts step by step, without a network and without trusting Regard."""
+    trusted = _policy(policy)
+    verified = [_verify(file, trusted) for file in files]
+    if not all(verified):
+        raise typer.Exit(REFUSED)
+
+
+def look(policy: PolicyFile = None, log: LogUrl = "") -> None:
+    """Look at the log: that the policy accepts it, and that it contains what was seen here before."""
+    trusted = _policy(policy)
+    with _reported(), _opened(trusted, log) as seen:
+        _tell_checkpoint(seen.look())
+
+
+def monitor(
+    policy: PolicyFile = None,
+    log: LogUrl = "",
+    openings: Annotated[
+        Path | None, typer.Option(help="What opens the entries, from an auditor: JSON, one a line, in their order.")
+    ] = None,
+    publish: Annotated[Path | None, typer.Option(help="Where to write what was found, as JSON.")] = None,
+) -> None:
+    """Read the whole log again: every file against the signed root, and every entry explained."""
+    trusted = _policy(policy)
+    with _reported(), _opened(trusted, log) as seen:
+        vouched = seen.look()
+        entries = verified_entries(seen, vouched.checkpoint)
+        if openings:
+            counts = explain(entries, read_openings(openings), datetime.now(UTC))
+        else:
+            counts = None
+            deque(entries, maxlen=0)
+    _tell_checkpoint(vouched)
+    _tell_counts(vouched, counts, publish)
+    if counts and counts.unexplained:
+        raise typer.Exit(PARTLY)
+
+
+def witness(
+    name: Annotated[str, typer.Option(help="Name of this witness, such as council.example/w1. It can't be changed.")],
+    policy: PolicyFile = None,
+    folder: Annotated[Path, typer.Option(help="Where its keys and what it has seen are kept.")] = Path("witness"),
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 7380,
+) -> None:
+    """Be a witness of the logs of a policy, until Ctrl-C: cosign what only grows (tlog-witness)."""
+    import uvicorn  # no other command needs these two
+
+    from regard_client.witness import application, open_witness
+
+    try:
+        mine = open_witness(folder, name, [log.key for log in _policy(policy).logs])
+    except Unverified as refused:
+        _fail(refused)
+    except (ValueError, OSError) as error:
+        fail(str(error), "", USAGE)
+    config = uvicorn.Config(application(mine), host, port, log_level="warning", lifespan="off", server_header=False)
+    listening = config.bind_socket()
+    for key in mine.verifiers:
+        out.print(str(key), markup=False)
+    out.print(f"http://{host}:{listening.getsockname()[1]}", markup=False)
+    uvicorn.Server(config).run(sockets=[listening])
+
+
+def _verify(file: Path, policy: Policy) -> bool:
+    def tell(step: Step) -> None:
+        if not options.json:
+            out.print(f"  ✓ {step.sentence(options.language)}", markup=False)
+
+    if not options.json:
+        out.print(str(file), markup=False)
+    try:
+        verified = verify_receipt(_read(file), policy, tell)
+        tell(_compared(verified.vouched))
+    except Unverified as refused:
+        told = {"file": str(file), "verified": False, "id": refused.id, "sentence": refused.sentence(options.language)}
+        if options.json:
+            _print_json(told)
+        else:
+            out.print(f"  ✗ {_NOT_VERIFIED[options.language]}: {_described(refused)}", style="red", markup=False)
+        _keep_evidence(refused)
+        return False
+    if options.json:
+        _print_json({"file": str(file), "verified": True, "index": verified.index, "record": dict(verified.record)})
+    else:
+        said = json.dumps(verified.record, ensure_ascii=False, indent=2).replace("\n", "\n    ")
+        out.print(f"  {_VERIFIED[options.language]}\n    {said}", markup=False)
+    return True
+
+
+def _compared(vouched: Vouched) -> Step:
+    """What is known of the log from before, offline. Raises Unverified when not both can be of one log."""
+    seen, now = LastSeen(_seen_folder()), vouched.checkpoint
+    last = seen.get(now.origin)
+    if last is None:
+        seen.keep(now.origin, vouched.note)
+        return _FIRST
+    if parse_checkpoint(last.text).size != now.size:
+        return _OTHER_SIZE
+    require_growth(last, vouched.note, lambda old, new: ())
+    return _SAME
+
+
+def _policy(file: Path | None) -> Policy:
+    path = file or config_folder() / "policy"
+    if not path.is_file():
+        fail(f"There is no policy file {path}.", "Ask those you trust for it, and give it with --policy.", USAGE)
+    try:
+        return parse_policy(_read(path))
+    except Unverified as refused:
+        _fail(refused)
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        fail(f"{file} can't be read: {error.strerror}.", "", USAGE)
+
+
+@contextmanager
+def _opened(policy: Policy, address: str) -> Iterator[TransparencyLog]:
+    named = next((log.url for log in policy.logs if log.url), "")
+    with TransparencyLog(address or named or f"{url()}/log", policy, LastSeen(_seen_folder())) as log:
+        yield log
+
+
+@contextmanager
+def _reported() -> Iterator[None]:
+    """Ends the command with a sentence when the log does not verify or answer, and keeps the evidence."""
+    try:
+        with translated():
+            yield
+    except Unverified as refused:
+        _keep_evidence(refused)
+        _fail(refused)
+
+
+def _fail(refused: Unverified) -> NoReturn:
+    fail(f"{refused.id}: {refused.sentence(options.language)}", refused.remedy(options.language), REFUSED)
+
+
+def _described(refused: Unverified) -> str:
+    return f"{refused.id} {refused.sentence(options.language)} {refused.remedy(options.language)}"
+
+
+def _keep_evidence(refused: Unverified) -> None:
+    """Keeps what was signed and can't be true together, for whoever has to prove it to others."""
+    if not refused.evidence:
+        return
+    folder = config_folder() / "evidence" / datetime.now(UTC).strftime(f"{refused.id}-%Y%m%dT%H%M%S.%f")
+    folder.mkdir(parents=True)
+    for name, data in refused.evidence.items():
+        (folder / name.replace("/", "_")).write_bytes(data)
+    err.print(f"{_EVIDENCE[options.language]} {folder}", markup=False)
+
+
+def _seen_folder() -> Path:
+    return config_folder() / "checkpoints"
+
+
+def _tell_checkpoint(vouched: Vouched) -> None:
+    if options.json:
+        _print_json(_said(vouched.checkpoint) | {"witnesses": dict(vouched.witnesses)})
+        return
+    tree = vouched.checkpoint
+    out.print(
+        f"{tree.origin}: {tree.size} · {format_hash(tree.root)} · {', '.join(vouched.witnesses) or '—'}", markup=False
+    )
+
+
+def _tell_counts(vouched: Vouched, counts: Counts | None, publish: Path | None) -> None:
+    said = _said(vouched.checkpoint) | {"at": datetime.now(UTC).isoformat(), "checkpoint": bytes(vouched.note).decode()}
+    if counts:
+        said |= asdict(counts)
+    if publish:
+        fresh = publish.with_name(f"{publish.name}.{os.getpid()}")
+        fresh.write_text(json.dumps(said, ensure_ascii=False, indent=2) + "\n")
+        fresh.replace(publish)
+    if options.json:
+        _print_json(said)
+    elif counts:
+        out.print(" · ".join(f"{name} {count}" for name, count in asdict(counts).items()), markup=False)
+
+
+def _said(tree: Checkpoint) -> dict[str, object]:
+    return {"origin": tree.origin, "size": tree.size, "root": format_hash(tree.root)}
+
+
+def _print_json(said: dict[str, object]) -> None:
+    out.print(json.dumps(said, ensure_ascii=False), markup=False)

@@ -19,7 +19,8 @@ from regard.groups.v1.events_pb2 import (
     MembershipExpired,
 )
 from sqlalchemy.dialects.postgresql import insert  # SQLite's compiler understands its ON CONFLICT too
-from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.common.projection import Prepared, Statement, parameter
 
 
 class GroupTables:
@@ -38,14 +39,15 @@ class GroupTables:
             sa.Column("group_id", sa.String(36), primary_key=True),
             sa.Column("author_id", sa.String(36), primary_key=True),  # empty: the whole group
         )
+        row = {column.name: parameter(column) for column in self._belonging.columns}
+        self._belongs = Prepared(insert(self._belonging).values(row).on_conflict_do_nothing())
 
-    def reduce(self, event: Message) -> Sequence[sa.Executable]:
+    def reduce(self, event: Message) -> Sequence[Statement]:
         """The statements that bring these tables from before a group's event to after it."""
         belonging = self._belonging
         match event:
             case MemberAdded():
-                row = {"person_id": event.person_id, "group_id": event.group_id}
-                return (insert(belonging).values(row).on_conflict_do_nothing(),)
+                return (self._belongs(person_id=event.person_id, group_id=event.group_id),)
             case MemberLeft() | MemberRemoved() | MembershipExpired():
                 left = (belonging.c.person_id == event.person_id, belonging.c.group_id == event.group_id)
                 return (sa.delete(belonging).where(*left),)
@@ -57,20 +59,22 @@ class GroupTables:
             case _:
                 return ()
 
-    def gone(self, group_id: str | sa.ColumnElement[str], author_id: str = "") -> sa.ColumnElement[bool]:
+    def gone(
+        self, group_id: str | sa.ColumnElement[str], author_id: str | sa.ColumnElement[str] = ""
+    ) -> sa.ColumnElement[bool]:
         """Whether the group, or what that author wrote in it, is gone."""
         return sa.exists().where(self._gone.c.group_id == group_id, self._gone.c.author_id == author_id)
 
-    async def of(self, tx: AsyncConnection, person_id: str) -> list[str]:
+    def of(self, tx: sa.Connection, person_id: str) -> list[str]:
         """Groups that a person belongs to, as far as the view knows: a hint for the guard, never a permission."""
         mine = sa.select(self._belonging.c.group_id).where(self._belonging.c.person_id == person_id)
-        return list(await tx.scalars(mine))
+        return list(tx.scalars(mine))
 
     def _remember(self, group_id: str, author_id: str) -> sa.Executable:
         return insert(self._gone).values(group_id=group_id, author_id=author_id).on_conflict_do_nothing()
 
 
-def insert_if(condition: sa.ColumnElement[bool], table: sa.Table, row: Mapping[str, object]) -> sa.Executable:
+def insert_if(condition: sa.ColumnElement[bool], table: sa.Table, row: Mapping[str, object]) -> sa.UpdateBase:
     """Inserts the row, unless its key is there already or the condition does not hold; values may be expressions."""
     values = [
         sa.type_coerce(value, table.c[name].type)

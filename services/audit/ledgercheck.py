@@ -87,7 +87,7 @@ def ledger_against_streams(store: EventStore, database: Database, clock: Clock) 
     async def run() -> Checked:
         forgotten_us = microseconds(clock() - RETENTION)
         async with database.read() as connection:
-            streams = _Streams(store, await positions.stored(connection, ledger().name))
+            streams = _Streams(store, await connection.run_sync(positions.stored, ledger().name))
             chosen = sa.select(*(LEDGER.c[one.name] for one in fields(_Row)), LEDGER.c.at_us).order_by(LEDGER.c.place)
             count, found = 0, list[Difference]()
             async with connection.stream(chosen) as rows:

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from regard.audit.v1.events_pb2 import Access, AccessesRecorded, LiveAccessClosed
 from regard.chat.v1.events_pb2 import MessageSent
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import Insert, insert
 
 from services.common.codec import Event
 from services.common.ids import key_of
-from services.common.projection import Projection
+from services.common.projection import Prepared, Projection, Statement, parameter
 
 TOPIC = "regard.audit.events"
 CHAT_TOPIC = "regard.chat.events"
@@ -91,7 +91,37 @@ MESSAGES = sa.Table(
     sa.Index("ledger_messages_v1_by_author", "author_id", "group_id", "position"),
 )
 
-Statements = Sequence[sa.Executable]
+Statements = Sequence[Statement]
+
+
+def _inserted(table: sa.Table) -> Insert:
+    row = {column.name: parameter(column) for column in table.columns}
+    return insert(table).values(row).on_conflict_do_nothing()
+
+
+def _marked_repeats() -> sa.UpdateBase:
+    earlier = LEDGER.alias()
+    repeats = sa.exists().where(earlier.c.access_id == LEDGER.c.access_id, earlier.c.place < LEDGER.c.place)
+    here = (LEDGER.c.group_id == parameter(LEDGER.c.group_id), LEDGER.c.revision == parameter(LEDGER.c.revision))
+    return sa.update(LEDGER).where(*here, repeats).values(repeats=True)
+
+
+def _ended() -> sa.UpdateBase:
+    this = (LEDGER.c.access_id == parameter(LEDGER.c.access_id), LEDGER.c.group_id == parameter(LEDGER.c.group_id))
+    changed = (LEDGER.c.ended_at_us, LEDGER.c.last_position, LEDGER.c.position)
+    return sa.update(LEDGER).where(*this).values({column.name: parameter(column) for column in changed})
+
+
+def _moved_head() -> sa.UpdateBase:
+    statement = insert(HEADS).values({column.name: parameter(column) for column in HEADS.columns})
+    return statement.on_conflict_do_update(
+        index_elements=["group_id"],
+        set_={"revision": statement.excluded.revision, "position": statement.excluded.position},
+    )
+
+
+_ACCESS, _OBJECT, _AUTHOR, _SAID = (Prepared(_inserted(table)) for table in (LEDGER, OBJECTS, AUTHORS, MESSAGES))
+_REPEATS, _ENDED, _HEAD = Prepared(_marked_repeats()), Prepared(_ended()), Prepared(_moved_head())
 
 
 def ledger() -> Projection:
@@ -105,13 +135,14 @@ def reduce(event: Event) -> Statements:
         case AccessesRecorded() as recorded if recorded.accesses:
             return (*_recorded(recorded, event), _head(event))
         case LiveAccessClosed() as closed:
-            this = sa.and_(LEDGER.c.access_id == closed.access_id, LEDGER.c.group_id == key_of(event.stream))
-            ended = {
-                "ended_at_us": closed.at.ToMicroseconds(),
-                "last_position": closed.last_position,
-                "position": event.position,
-            }
-            return (sa.update(LEDGER).where(this).values(ended), _head(event))
+            ended = _ENDED(
+                access_id=closed.access_id,
+                group_id=key_of(event.stream),
+                ended_at_us=closed.at.ToMicroseconds(),
+                last_position=closed.last_position,
+                position=event.position,
+            )
+            return (ended, _head(event))
         case MessageSent() as sent:
             return (_message(sent, event),)
         case _:
@@ -121,29 +152,20 @@ def reduce(event: Event) -> Statements:
 def _recorded(recorded: AccessesRecorded, event: Event) -> Statements:
     group_id, revision = key_of(event.stream), event.revision
     count = len(recorded.accesses)
-    rows = [_row(group_id, access, index, count, event) for index, access in enumerate(recorded.accesses)]
+    rows = [_ACCESS(**_row(group_id, access, index, count, event)) for index, access in enumerate(recorded.accesses)]
     places = [{"group_id": group_id, "revision": revision, "index": index} for index in range(count)]
     objects = [
-        {"object_id": object_id, **place, "first": objects.first, "last": objects.last}
+        _OBJECT(object_id=object_id, **place, first=objects.first, last=objects.last)
         for access, place in zip(recorded.accesses, places, strict=True)
         for objects in access.objects
         for object_id in objects.ids
     ]
     authors = [
-        {"author_id": author_id, **place}
+        _AUTHOR(author_id=author_id, **place)
         for access, place in zip(recorded.accesses, places, strict=True)
         for author_id in sorted(set(access.author_ids))
     ]
-    earlier = LEDGER.alias()
-    repeats = sa.exists().where(earlier.c.access_id == LEDGER.c.access_id, earlier.c.place < LEDGER.c.place)
-    return (
-        insert(LEDGER).values(rows).on_conflict_do_nothing(),
-        sa.update(LEDGER)
-        .where(LEDGER.c.group_id == group_id, LEDGER.c.revision == revision, repeats)
-        .values(repeats=True),
-        *((insert(OBJECTS).values(objects).on_conflict_do_nothing(),) if objects else ()),
-        *((insert(AUTHORS).values(authors).on_conflict_do_nothing(),) if authors else ()),
-    )
+    return (*rows, _REPEATS(group_id=group_id, revision=revision), *objects, *authors)
 
 
 def _row(group_id: str, access: Access, index: int, of: int, event: Event) -> dict[str, object]:
@@ -170,23 +192,17 @@ def _row(group_id: str, access: Access, index: int, of: int, event: Event) -> di
     }
 
 
-def _message(sent: MessageSent, event: Event) -> sa.Executable:
+def _message(sent: MessageSent, event: Event) -> Statement:
     # A message that was appended twice keeps its first place, as in its room.
-    row = {
-        "message_id": sent.message_id,
-        "room_id": sent.room_id,
-        "group_id": sent.group_id,
-        "author_id": sent.author_id,
-        "sequence": event.revision + 1,
-        "position": event.position,
-    }
-    return insert(MESSAGES).values(row).on_conflict_do_nothing()
-
-
-def _head(event: Event) -> sa.Executable:
-    head = {"group_id": key_of(event.stream), "revision": event.revision, "position": event.position}
-    statement = insert(HEADS).values(head)
-    return statement.on_conflict_do_update(
-        index_elements=["group_id"],
-        set_={"revision": statement.excluded.revision, "position": statement.excluded.position},
+    return _SAID(
+        message_id=sent.message_id,
+        room_id=sent.room_id,
+        group_id=sent.group_id,
+        author_id=sent.author_id,
+        sequence=event.revision + 1,
+        position=event.position,
     )
+
+
+def _head(event: Event) -> Statement:
+    return _HEAD(group_id=key_of(event.stream), revision=event.revision, position=event.position)

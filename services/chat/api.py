@@ -74,9 +74,9 @@ class ChatApi(ChatServiceServicer):
 
     async def ListRooms(self, request: api.ListRoomsRequest, context: Context) -> api.ListRoomsResponse:
         caller = rpc.caller()
-        async with self._database.read() as tx:
-            group_ids = [request.group_id] if request.group_id else await GROUPS.of(tx, caller.person_id)
-            rows = await queries.rooms_of(tx, group_ids)
+        rows = await self._database.look(
+            lambda tx: queries.rooms_of(tx, [request.group_id] if request.group_id else GROUPS.of(tx, caller.person_id))
+        )
         sights = await self._guard.sights(caller, {row.group_id for row in rows}, Action.READ)
         size, key = paging.size_of(request.page), paging.decode(request.page.token, (0, ""))
         rows = [row for row in rows if row.group_id in sights and (key is None or row.key < key)]
@@ -86,8 +86,7 @@ class ChatApi(ChatServiceServicer):
 
     async def GetRoom(self, request: api.GetRoomRequest, context: Context) -> api.GetRoomResponse:
         await self._rooms.sight(request.room_id, Action.READ)
-        async with self._database.read() as tx:
-            row = await queries.room(tx, request.room_id)
+        row = await self._database.look(lambda tx: queries.room(tx, request.room_id))
         if row is None:
             raise NO_SUCH_ROOM()
         return api.GetRoomResponse(room=(await self._shown([row]))[0])
@@ -123,8 +122,8 @@ class ChatApi(ChatServiceServicer):
         _, sight = await self._rooms.sight(request.room_id, Action.READ)
         size = paging.size_of(request.page)
         key = paging.decode(request.page.token, (0,))
-        async with self._database.read() as tx:
-            rows = await queries.messages_before(
+        rows = await self._database.look(
+            lambda tx: queries.messages_before(
                 tx,
                 request.room_id,
                 levels=sight.readable_levels,
@@ -133,6 +132,7 @@ class ChatApi(ChatServiceServicer):
                 before=moments.of(request.before) if request.HasField("before") else None,
                 limit=size + 1,
             )
+        )
         shown = rows[:size]
         more = paging.encode((shown[-1].sequence,)) if len(rows) > size else ""
         return api.ListMessagesResponse(messages=await self._read(sight, shown), page=PageInfo(next_token=more))

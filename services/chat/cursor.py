@@ -1,6 +1,6 @@
 """Where a subscription stands: the position reached in each partition of chat's topic."""
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+import sqlalchemy as sa
 
 from services.chat.rooms import TOPIC
 from services.common import contracts, paging
@@ -17,15 +17,24 @@ class Cursor:
         self._reached = reached
 
     @classmethod
+    def start(cls) -> "Cursor":
+        """Before everything."""
+        return cls([0] * PARTITIONS)
+
+    def copy(self) -> "Cursor":
+        """Where it stands now."""
+        return Cursor(list(self._reached))
+
+    @classmethod
     def decode(cls, token: str) -> "Cursor | None":
         """The cursor in a token; None for an empty one. Raises Refused (RPC-20)."""
         key = paging.decode(token, (0,) * PARTITIONS)
         return cls(list(key)) if key else None
 
     @classmethod
-    async def reached(cls, tx: AsyncConnection, view: str) -> "Cursor":
+    def reached(cls, tx: sa.Connection, view: str) -> "Cursor":
         """What the tables hold in this transaction."""
-        stored, swept = await positions.stored(tx, view), await positions.swept(tx, view)
+        stored, swept = positions.stored(tx, view), positions.swept(tx, view)
         by_number = {partition.number: position for partition, position in stored.items() if partition.topic == TOPIC}
         return cls([max(by_number.get(number, 0), swept) for number in range(PARTITIONS)])
 

@@ -122,9 +122,7 @@ class Messages:
         _, sight = await self._rooms.sight(room_id, Action.READ)
         person_id = sight.caller.person_id
         stream = stream_name("room", f"{room_id}.{person_id}")
-        async with self._database.read() as tx:
-            marked = await queries.marks_of(tx, person_id, [room_id])
-        if not marked:
+        if not await self._database.look(lambda tx: queries.marks_of(tx, person_id, [room_id])):
             await self._store.set_retention(stream, max_count=1)
         mark = events.ReadUpTo(room_id=room_id, person_id=person_id, sequence=sequence)
         position = await append_unconditionally(self._store, self._codec, stream, [mark], rpc.command_context())
@@ -140,8 +138,7 @@ class Messages:
         wanted: dict[str, ImportMessagesRequest.ImportedMessage] = {}
         for message in request.messages:
             wanted.setdefault(id_of(message.external_id), message)
-        async with self._database.read() as tx:
-            known = await queries.present(tx, wanted)
+        known = await self._database.look(lambda tx: queries.present(tx, wanted))
         new = [
             await self._imported(sight, id_of, request, message_id, message)
             for message_id, message in wanted.items()
@@ -184,8 +181,7 @@ class Messages:
         return [sent, *reactions]
 
     async def _existing(self, sight: Sight, room_id: str, message_id: str) -> queries.MessageRow:
-        async with self._database.read() as tx:
-            row = await queries.message(tx, room_id, message_id)
+        row = await self._database.look(lambda tx: queries.message(tx, room_id, message_id))
         if row is None or not sight.reads(row.level, moments.moment(row.sent_at_us)):
             raise NO_SUCH_MESSAGE()
         return row

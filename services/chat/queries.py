@@ -1,4 +1,4 @@
-"""SQL reads of chat's tables."""
+"""SQL reads of chat's tables, for `Database.look`."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -7,7 +7,6 @@ from datetime import datetime
 
 import sqlalchemy as sa
 from regard.common.v1.common_pb2 import Level
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.chat.views import MARKS, MESSAGES, REACTIONS, ROOMS
 from services.common.moments import microseconds
@@ -69,27 +68,27 @@ def _rooms() -> sa.Select[tuple[object, ...]]:
     return sa.select(ROOMS, sa.func.coalesce(last_sequence, 0).label("last_sequence"), last_at.label("last_at_us"))
 
 
-async def room(tx: AsyncConnection, room_id: str) -> RoomRow | None:
+def room(tx: sa.Connection, room_id: str) -> RoomRow | None:
     """One room, or None."""
-    found = (await tx.execute(_rooms().where(ROOMS.c.room_id == room_id))).mappings().first()
+    found = (tx.execute(_rooms().where(ROOMS.c.room_id == room_id))).mappings().first()
     return RoomRow(**found) if found else None
 
 
-async def rooms_by_id(tx: AsyncConnection, room_ids: Collection[str]) -> dict[str, RoomRow]:
+def rooms_by_id(tx: sa.Connection, room_ids: Collection[str]) -> dict[str, RoomRow]:
     """These rooms, by id."""
-    found = await tx.execute(_rooms().where(ROOMS.c.room_id.in_(room_ids)))
+    found = tx.execute(_rooms().where(ROOMS.c.room_id.in_(room_ids)))
     return {row["room_id"]: RoomRow(**row) for row in found.mappings()}
 
 
-async def rooms_of(tx: AsyncConnection, group_ids: Collection[str]) -> list[RoomRow]:
+def rooms_of(tx: sa.Connection, group_ids: Collection[str]) -> list[RoomRow]:
     """Rooms of these groups, latest conversation first."""
-    found = await tx.execute(_rooms().where(ROOMS.c.group_id.in_(group_ids)))
+    found = tx.execute(_rooms().where(ROOMS.c.group_id.in_(group_ids)))
     return sorted((RoomRow(**row) for row in found.mappings()), key=lambda row: row.key, reverse=True)
 
 
-async def marks_of(tx: AsyncConnection, person_id: str, room_ids: Collection[str]) -> dict[str, int]:
+def marks_of(tx: sa.Connection, person_id: str, room_ids: Collection[str]) -> dict[str, int]:
     """How far a person has read, by room."""
-    found = await tx.execute(
+    found = tx.execute(
         sa.select(MARKS.c.room_id, MARKS.c.sequence).where(
             MARKS.c.person_id == person_id, MARKS.c.room_id.in_(room_ids)
         )
@@ -97,14 +96,14 @@ async def marks_of(tx: AsyncConnection, person_id: str, room_ids: Collection[str
     return {row.room_id: row.sequence for row in found}
 
 
-async def message(tx: AsyncConnection, room_id: str, message_id: str) -> MessageRow | None:
+def message(tx: sa.Connection, room_id: str, message_id: str) -> MessageRow | None:
     """One message of a room, or None."""
-    found = await _messages(tx, MESSAGES.c.message_id == message_id, MESSAGES.c.room_id == room_id)
+    found = _messages(tx, MESSAGES.c.message_id == message_id, MESSAGES.c.room_id == room_id)
     return found[0] if found else None
 
 
-async def messages_before(
-    tx: AsyncConnection,
+def messages_before(
+    tx: sa.Connection,
     room_id: str,
     *,
     levels: Collection[Level],
@@ -121,11 +120,11 @@ async def messages_before(
         conditions.append(MESSAGES.c.sequence < before_sequence)
     if before is not None:
         conditions.append(MESSAGES.c.sent_at_us < microseconds(before))
-    return await _messages(tx, *conditions, order=MESSAGES.c.sequence.desc(), limit=limit)
+    return _messages(tx, *conditions, order=MESSAGES.c.sequence.desc(), limit=limit)
 
 
-async def messages_changed(
-    tx: AsyncConnection, spans: Mapping[str, tuple[int, int]], beyond: int, limit: int
+def messages_changed(
+    tx: sa.Connection, spans: Mapping[str, tuple[int, int]], beyond: int, limit: int
 ) -> list[MessageRow]:
     """Messages whose last change lies in the span of their room (after, up to), in the order of changes.
 
@@ -141,30 +140,30 @@ async def messages_changed(
         sa.and_(MESSAGES.c.room_id.in_(room_ids), MESSAGES.c.position > after, MESSAGES.c.position <= up_to)
         for (after, up_to), room_ids in rooms.items()
     ]
-    return await _messages(tx, sa.or_(*changed), order=MESSAGES.c.position, limit=limit)
+    return _messages(tx, sa.or_(*changed), order=MESSAGES.c.position, limit=limit)
 
 
-async def messages_by_id(tx: AsyncConnection, message_ids: Collection[str]) -> dict[str, MessageRow]:
+def messages_by_id(tx: sa.Connection, message_ids: Collection[str]) -> dict[str, MessageRow]:
     """These messages, by id."""
-    return {row.message_id: row for row in await _messages(tx, MESSAGES.c.message_id.in_(message_ids))}
+    return {row.message_id: row for row in _messages(tx, MESSAGES.c.message_id.in_(message_ids))}
 
 
-async def present(tx: AsyncConnection, message_ids: Collection[str]) -> set[str]:
+def present(tx: sa.Connection, message_ids: Collection[str]) -> set[str]:
     """Which of these messages exist."""
-    return set(await tx.scalars(sa.select(MESSAGES.c.message_id).where(MESSAGES.c.message_id.in_(message_ids))))
+    return set(tx.scalars(sa.select(MESSAGES.c.message_id).where(MESSAGES.c.message_id.in_(message_ids))))
 
 
-async def _messages(
-    tx: AsyncConnection,
+def _messages(
+    tx: sa.Connection,
     *conditions: sa.ColumnElement[bool],
     order: sa.ColumnElement[int] | None = None,
     limit: int | None = None,
 ) -> list[MessageRow]:
-    found = await tx.execute(sa.select(MESSAGES).where(*conditions).order_by(order).limit(limit))
+    found = tx.execute(sa.select(MESSAGES).where(*conditions).order_by(order).limit(limit))
     rows = [dict(row) for row in found.mappings()]
     reactions: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     if rows:
-        given = await tx.execute(
+        given = tx.execute(
             sa.select(REACTIONS)
             .where(REACTIONS.c.message_id.in_([row["message_id"] for row in rows]))
             .order_by(REACTIONS.c.emoji, REACTIONS.c.person_id)

@@ -70,8 +70,7 @@ def reactions(given: Mapping[str, Sequence[str]], reader_id: str) -> list[api.Re
 
 async def rooms(guard: Guard, database: Database, rows: Sequence[RoomRow], reader_id: str) -> list[api.Room]:
     """Rooms as their reader sees them, with their names, and how far the reader has read."""
-    async with database.read() as tx:
-        marks = await marks_of(tx, reader_id, [row.room_id for row in rows])
+    marks = await database.look(lambda tx: marks_of(tx, reader_id, [row.room_id for row in rows]))
     names = await guard.open_labels([(Sealed.FromString(row.name), name_place(row.room_id)) for row in rows])
     return [_room(row, name, marks.get(row.room_id, 0)) for row, name in zip(rows, names, strict=True)]
 

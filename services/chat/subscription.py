@@ -7,16 +7,18 @@ Whatever leaves open if something is this reader's ends the stream, so that they
 """
 
 import asyncio
+import functools
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 
+import sqlalchemy as sa
 from regard.chat.v1.chat_pb2 import SubscribeResponse
 from regard.common.v1.common_pb2 import LEVEL_CONFIDENTIAL, Sentence
 
 from services.access import Action, Erased, Guard, Live, Object
 from services.chat import queries, rendering
-from services.chat.changes import Change, Changes, Joined, MessageChanged, RoomChanged
+from services.chat.changes import Change, Changes, Ended, Hearing, Joined, MessageChanged, RoomChanged
 from services.chat.cursor import Cursor
 from services.chat.queries import MessageRow, RoomRow
 from services.chat.refusals import TOO_SLOW
@@ -26,7 +28,7 @@ from services.chat.views import GROUPS
 from services.common import moments
 from services.common.database import Database
 from services.common.errors import Kind, Refused
-from services.common.live import Behind, Listener
+from services.common.live import Behind
 from services.common.rpc import Caller
 
 HEARTBEAT_S = 15.0
@@ -48,10 +50,10 @@ class Subscription:
         self._changes = changes
         self._view = view
         self._caller = caller
+        self._hearing = Hearing(caller.person_id)
         self._lives: dict[str, Live] = {}
         self._exits: dict[str, AsyncExitStack] = {}
         self._watchers: dict[str, asyncio.Task[None]] = {}
-        self._ended: asyncio.Queue[Live] = asyncio.Queue()
         self._rooms: defaultdict[str, set[str]] = defaultdict(set)
         """Ids of the rooms of each group, also once the tables have forgotten them."""
 
@@ -59,24 +61,27 @@ class Subscription:
         """The frames after `cursor`, or from now on, each with the cursor after it; the last says why it is."""
         try:
             # Listening begins before the tables are read, so that nothing falls between the two.
-            async with self._changes.published.subscribe() as changes:
-                async with self._database.read() as tx:
-                    reached = await Cursor.reached(tx, self._view)
-                    mine = await GROUPS.of(tx, self._caller.person_id)
-                    rooms = await queries.rooms_of(tx, mine)
+            with self._changes.heard_by(self._hearing):
+                reached, mine, rooms = await self._database.look(self._now)
+                self._changes.narrow(self._hearing, mine)
                 at = cursor or reached
                 async with asyncio.TaskGroup() as entering:
                     for group_id in mine:
                         entering.create_task(self._enter(group_id))
                 self._know(rooms)
-                async with aclosing(self._all(changes, at, reached)) as frames:
+                async with aclosing(self._all(at, reached)) as frames:
                     async for frame in frames:
                         frame.cursor = at.encode()
                         yield frame
         finally:
             await asyncio.gather(*map(self._leave, list(self._lives)))
 
-    async def _all(self, changes: Listener[Change], cursor: Cursor, reached: Cursor) -> Frames:
+    def _now(self, tx: sa.Connection) -> tuple[Cursor, list[str], list[RoomRow]]:
+        """How far the tables are, which groups are this reader's, and their rooms."""
+        mine = GROUPS.of(tx, self._caller.person_id)
+        return Cursor.reached(tx, self._view), mine, queries.rooms_of(tx, mine)
+
+    async def _all(self, cursor: Cursor, reached: Cursor) -> Frames:
         yield _heartbeat()
         # Up to where the tables were when listening began: what is beyond comes from listening.
         rooms = [room_id for group_id in self._lives for room_id in self._rooms[group_id]]
@@ -85,7 +90,7 @@ class Subscription:
             yield frame
         cursor.cover(reached)
         try:
-            async with aclosing(self._follow(changes, cursor)) as following:
+            async with aclosing(self._follow(cursor)) as following:
                 async for frame in following:
                     yield frame
         except Behind:
@@ -95,8 +100,9 @@ class Subscription:
         """What changed in these spans (after, up to) of rooms: reads, recorded as such."""
         beyond, rows = 0, None
         while rows is None or len(rows) == _CATCH_UP:
-            async with self._database.read() as tx:
-                rows = await queries.messages_changed(tx, spans, beyond, _CATCH_UP)
+            rows = await self._database.look(
+                functools.partial(queries.messages_changed, spans=spans, beyond=beyond, limit=_CATCH_UP)
+            )
             for row, body in await self._read(rows):
                 # Their reader may be slow, and the right to them ends meanwhile.
                 live, lost = await self._alive(row.group_id)
@@ -132,39 +138,25 @@ class Subscription:
                 read.append((row, await grant.open(sealed, rendering.place_of(row)) if sealed else None))
         return sorted(read, key=lambda one: one[0].position)
 
-    async def _follow(self, changes: Listener[Change], cursor: Cursor) -> Frames:
+    async def _follow(self, cursor: Cursor) -> Frames:
         """What changes from now on, until they fall behind (Behind) or may listen no longer (Refused)."""
         loop = asyncio.get_running_loop()
-        next_changes = asyncio.ensure_future(anext(changes))
-        next_ended = asyncio.ensure_future(self._ended.get())
         heartbeat_due_s = loop.time() + HEARTBEAT_S
-        try:
-            while True:
-                await asyncio.wait(
-                    (next_changes, next_ended),
-                    timeout=max(0.0, heartbeat_due_s - loop.time()),
-                    return_when=asyncio.FIRST_COMPLETED,
-                )
-                # What ended comes first: nothing of a group is told after it was lost.
-                if next_ended.done():
-                    group_id = next_ended.result().sight.group_id
-                    next_ended = asyncio.ensure_future(self._ended.get())
-                    for frame in (await self._alive(group_id))[1]:
-                        yield frame
-                if next_changes.done():
-                    batch = next_changes.result()
-                    next_changes = asyncio.ensure_future(anext(changes))
-                    for change in batch:
-                        async for frame in self._told(change, cursor):
-                            yield frame
-                # By the clock, since news of other people's rooms makes no frame.
-                if loop.time() >= heartbeat_due_s:
-                    yield _heartbeat()
-                    heartbeat_due_s = loop.time() + HEARTBEAT_S
-        finally:
-            next_changes.cancel()
-            next_ended.cancel()
-            await asyncio.gather(next_changes, next_ended, return_exceptions=True)
+        while True:
+            try:
+                async with asyncio.timeout_at(heartbeat_due_s):
+                    batch = await anext(self._hearing)
+            except TimeoutError:
+                batch = ()
+            for change in batch:
+                async for frame in self._told(change, cursor):
+                    yield frame
+            # By the clock, since not all news makes a frame.
+            if loop.time() >= heartbeat_due_s:
+                if self._hearing.idle:
+                    cursor.cover(self._changes.told)
+                yield _heartbeat()
+                heartbeat_due_s = loop.time() + HEARTBEAT_S
 
     async def _told(self, change: Change, cursor: Cursor) -> Frames:
         match change:
@@ -180,19 +172,22 @@ class Subscription:
                 for frame in (*lost, *(await self._opened([row]) if live else ())):
                     yield frame
                 cursor.move(room_stream(row.room_id), position)
-            case Joined(position=position, person_id=person_id, group_id=group_id):
-                if person_id != self._caller.person_id or group_id in self._lives:
+            case Joined(position=position, group_id=group_id, told=told):
+                if group_id in self._lives:
                     return
                 await self._enter(group_id)
                 if group_id not in self._lives:
                     return
-                async with self._database.read() as tx:
-                    rooms = await queries.rooms_of(tx, [group_id])
+                rooms = await self._database.look(lambda tx: queries.rooms_of(tx, [group_id]))
                 for frame in await self._opened(rooms):
                     yield frame
                 # Groups' events come on another topic: messages from after this one may have passed already.
+                cursor.cover(told)
                 spans = {room.room_id: (position, cursor.of(talk(room.room_id))) for room in rooms}
                 async for frame in self._missed(spans, cursor):
+                    yield frame
+            case Ended(group_id=group_id):
+                for frame in (await self._alive(group_id))[1]:
                     yield frame
 
     async def _changed(self, row: MessageRow, position: int, cursor: Cursor) -> Frames:
@@ -255,7 +250,7 @@ class Subscription:
 
     async def _watch(self, live: Live) -> None:
         await live.closed.wait()
-        self._ended.put_nowait(live)
+        self._hearing.offer((Ended(live.sight.group_id),))
 
     async def _leave(self, group_id: str) -> None:
         self._lives.pop(group_id)

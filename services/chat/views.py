@@ -16,6 +16,7 @@ from services.access import GroupTables, insert_if
 from services.common.codec import Event
 from services.common.ids import key_of
 from services.common.moments import microseconds
+from services.common.projection import Prepared, Statement, parameter
 
 METADATA = sa.MetaData()
 
@@ -67,7 +68,7 @@ MARKS = sa.Table(
 )
 GROUPS = GroupTables("chat", METADATA)
 
-Statements = Sequence[sa.Executable]
+Statements = Sequence[Statement]
 
 
 def reduce(event: Event) -> Statements:
@@ -125,28 +126,36 @@ def _room(opened: chat.RoomOpened, event: Event) -> sa.Executable:
     return insert_if(~GROUPS.gone(opened.group_id), ROOMS, row)
 
 
-def _message(sent: chat.MessageSent, event: Event) -> sa.Executable:
+def _inserted_message() -> sa.UpdateBase:
+    """For values of every column but `erased`."""
+    of = {column.name: parameter(column) for column in MESSAGES.columns}
+    erased = GROUPS.gone(of["group_id"], of["author_id"])
+    row = of | {"body": sa.case((erased, sa.null()), else_=of["body"]), "erased": erased}
+    return insert_if(~GROUPS.gone(of["group_id"]), MESSAGES, row)
+
+
+_MESSAGE = Prepared(_inserted_message())
+
+
+def _message(sent: chat.MessageSent, event: Event) -> Statement:
     # A message that was appended twice, because its first answer was lost, keeps its first place.
     written_at = sent.written_at.ToMicroseconds() if sent.HasField("written_at") else microseconds(event.recorded_at)
-    erased = GROUPS.gone(sent.group_id, sent.author_id)
-    row = {
-        "message_id": sent.message_id,
-        "room_id": sent.room_id,
-        "group_id": sent.group_id,
-        "sequence": event.revision + 1,
-        "author_id": sent.author_id,
-        "body": sa.case((erased, sa.null()), else_=sent.body.SerializeToString()),
-        "body_type": event.type,
-        "level": sent.level,
-        "reply_to_id": sent.reply_to_id,
-        "mentioned_ids": list(sent.mentioned_ids),
-        "sent_at_us": written_at,
-        "edited_at_us": None,
-        "withdrawn": False,
-        "erased": erased,
-        "position": event.position,
-    }
-    return insert_if(~GROUPS.gone(sent.group_id), MESSAGES, row)
+    return _MESSAGE(
+        message_id=sent.message_id,
+        room_id=sent.room_id,
+        group_id=sent.group_id,
+        sequence=event.revision + 1,
+        author_id=sent.author_id,
+        body=sent.body.SerializeToString(),
+        body_type=event.type,
+        level=sent.level,
+        reply_to_id=sent.reply_to_id,
+        mentioned_ids=list(sent.mentioned_ids),
+        sent_at_us=written_at,
+        edited_at_us=None,
+        withdrawn=False,
+        position=event.position,
+    )
 
 
 def _reaction(added: chat.ReactionAdded) -> sa.Executable:

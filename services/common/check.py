@@ -79,7 +79,7 @@ async def check(
         positions.FAILED.c.name == projection.name, positions.FAILED.c.attempts >= positions.MOST_ATTEMPTS
     )
     async with live.read() as connection:
-        reached = await positions.stored(connection, projection.name)
+        reached = await connection.run_sync(positions.stored, projection.name)
         set_aside = int(await connection.scalar(failed) or 0)
         actual = await _digests(connection, projection.metadata)
     expected = await _rebuilt(projection, reached, store, codec, event_files)

@@ -10,9 +10,10 @@ Anything else that a driver raises is a defect of ours, or of an event, and pass
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy import event, exc
@@ -53,7 +54,10 @@ DAMAGED = refusal(
     remedy_fr="Prévenez votre administrateur : le fichier d’une vue se supprime, les événements le refont.",
 )
 
+Result = TypeVar("Result")
+
 LOCK_TIMEOUT_MS = 5000
+_THREADS = 2
 _SCHEMA_LOCK = 0x726567617264  # "regard": any number, the same in every process
 
 # SQLite's primary result codes (sqlite.org/rescode.html) and PostgreSQL's SQLSTATE codes or classes.
@@ -103,9 +107,13 @@ class Database:
         # hide_parameters: a statement's values are content, and would be in the text of its exception.
         self._engine = create_async_engine(self._url, hide_parameters=True, connect_args=connect_args)
         self._writing = self._engine.execution_options(regard_begin="BEGIN IMMEDIATE")
+        self._here: sa.Engine | None = None
         if self.is_sqlite:
-            event.listen(self._engine.sync_engine, "connect", _set_up_sqlite("FULL" if durable else "NORMAL"))
-            event.listen(self._engine.sync_engine, "begin", _begin_sqlite)
+            self._here = sa.create_engine(self._url.set(drivername="sqlite"), hide_parameters=True)
+            self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="database")
+            for engine in (self._engine.sync_engine, self._here):
+                event.listen(engine, "connect", _set_up_sqlite("FULL" if durable else "NORMAL"))
+                event.listen(engine, "begin", _begin_sqlite)
 
     @property
     def is_sqlite(self) -> bool:
@@ -147,6 +155,39 @@ class Database:
             await stack.enter_async_context(connection.begin())
             yield connection
 
+    async def write(self, work: Callable[[sa.Connection], Result]) -> Result:
+        """What `begin` does, for work that waits for nothing but the database; undone if it raises.
+
+        On SQLite it is done in one go, on a thread: to hand over each statement costs more than most statements do.
+        """
+        if self._here is None or self._one_writer is None:
+            async with self.begin() as transaction:
+                return await transaction.run_sync(work)
+        await self._make_missing()
+        writing = self._here.execution_options(regard_begin="BEGIN IMMEDIATE")
+        async with self._one_writer:
+            return await self._on_a_thread(writing, work)
+
+    async def look(self, work: Callable[[sa.Connection], Result]) -> Result:
+        """What `read` does, for work that waits for nothing but the database."""
+        if self._here is None:
+            async with self.read() as connection:
+                return await connection.run_sync(work)
+        await self._make_missing()
+        return await self._on_a_thread(self._here, work)
+
+    async def _on_a_thread(self, engine: sa.Engine, work: Callable[[sa.Connection], Result]) -> Result:
+        def transaction() -> Result:
+            with _translated(), engine.begin() as connection:
+                return work(connection)
+
+        running = asyncio.get_running_loop().run_in_executor(self._threads, transaction)
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            await asyncio.wait([running])  # so that nothing is going on once the caller is gone
+            raise
+
     async def create(self, metadata: sa.MetaData) -> None:
         """Makes the tables that are missing; several processes may do so at once."""
         async with self._begin() as transaction:
@@ -176,6 +217,9 @@ class Database:
     async def dispose(self) -> None:
         """Closes every connection."""
         await self._engine.dispose()
+        if self._here:
+            self._here.dispose()
+            self._threads.shutdown()
 
 
 @contextmanager

@@ -35,6 +35,11 @@ class Listener(AsyncIterator[tuple[Item, ...]], Generic[Item]):
             self._count += len(items)
             self._arrived.set()
 
+    @property
+    def idle(self) -> bool:
+        """Whether everything was taken, and nothing missed."""
+        return not self._waiting and not self._behind
+
     def interrupt(self) -> None:
         """Marks this listener as behind, and frees what it holds."""
         self._behind = True

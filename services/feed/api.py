@@ -122,8 +122,7 @@ class FeedApi(FeedServiceServicer):
 
     async def _my_sights(self) -> dict[str, Sight]:
         caller = rpc.caller()
-        async with self._database.read() as tx:
-            mine = await GROUPS.of(tx, caller.person_id)
+        mine = await self._database.look(lambda tx: GROUPS.of(tx, caller.person_id))
         return await self._guard.sights(caller, mine, Action.READ)
 
     async def _posts(self, sights: Mapping[str, Sight], size: int, token: str) -> tuple[list[api.Post], PageInfo]:

@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import insert  # SQLite's compiler understan
 from services.access import GroupTables, insert_if
 from services.common.codec import Event
 from services.common.moments import microseconds
+from services.common.projection import Prepared, Statement, parameter
 from services.feed.post import written_at
 
 METADATA = sa.MetaData()
@@ -66,7 +67,7 @@ MENTIONS = sa.Table(
 )
 GROUPS = GroupTables("feed", METADATA)
 
-Statements = Sequence[sa.Executable]
+Statements = Sequence[Statement]
 Key = tuple[str, str]
 """Post and comment."""
 
@@ -104,29 +105,42 @@ def _of(table: sa.Table, key: Key) -> tuple[sa.ColumnElement[bool], sa.ColumnEle
     return table.c.post_id == post_id, table.c.comment_id == comment_id
 
 
+def _inserted_text(group: sa.ColumnElement[str]) -> sa.UpdateBase:
+    """For values of every column but `erased`, and `group_id` where `group` is another expression."""
+    of = {column.name: parameter(column) for column in TEXTS.columns}
+    erased = GROUPS.gone(group, of["author_id"])
+    row = of | {"group_id": group, "body": sa.case((erased, sa.null()), else_=of["body"]), "erased": erased}
+    return insert_if(sa.and_(~GROUPS.gone(group), group.is_not(None)), TEXTS, row)
+
+
+def _inserted_comment() -> sa.UpdateBase:
+    # A comment lies in the group of its post, which precedes it on the stream.
+    posts = TEXTS.alias()
+    its_post = (posts.c.post_id == parameter(TEXTS.c.post_id), posts.c.comment_id == "")
+    return _inserted_text(sa.select(posts.c.group_id).where(*its_post).scalar_subquery())
+
+
+_POST = Prepared(_inserted_text(parameter(TEXTS.c.group_id)))
+_COMMENT = Prepared(_inserted_comment())
+
+
 def _written(
     key: Key, written: feed.PostPublished | feed.CommentAdded, event: Event, group_id: str | None = None
 ) -> Statements:
-    # A comment lies in the group of its post, which precedes it on the stream.
-    post_group = sa.select(TEXTS.c.group_id).where(*_of(TEXTS, (key[0], ""))).scalar_subquery()
-    group: sa.ColumnElement[str] = sa.literal(group_id) if group_id else post_group
-    erased = GROUPS.gone(group, written.author_id)
     row: Mapping[str, object] = {
         "post_id": key[0],
         "comment_id": key[1],
-        "group_id": group,
         "author_id": written.author_id,
-        "body": sa.case((erased, sa.null()), else_=written.body.SerializeToString()),
+        "body": written.body.SerializeToString(),
         "body_type": event.type,
         "level": written.level,
         "mentioned_ids": list(written.mentioned_ids),
         "written_at_us": microseconds(written_at(written, event.recorded_at)),
         "edited_at_us": None,
         "withdrawn": False,
-        "erased": erased,
         "position": event.position,
     }
-    text = insert_if(sa.and_(~GROUPS.gone(group), group.is_not(None)), TEXTS, row)
+    text = _POST(group_id=group_id, **row) if group_id else _COMMENT(**row)
     return (text, *(_mention(key, person, event.position) for person in written.mentioned_ids))
 
 

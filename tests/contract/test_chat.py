@@ -728,7 +728,7 @@ async def test_a_slow_client_is_told_to_resume_and_loses_nothing(chat: Chat, mon
         (hub,) = _changes(chat)
         for number in range(1, 4):
             await chat.send(awa, room_id, str(number))
-        hub.published.interrupt()
+        hub.interrupt()
         while True:
             frame = await listening.news()
             if not frame.HasField("message"):
@@ -745,7 +745,7 @@ async def test_a_slow_client_is_told_to_resume_and_loses_nothing(chat: Chat, mon
 
 
 def _changes(chat: Chat) -> list[Any]:
-    return [task.__self__ for task in chat.house.service.tasks if hasattr(getattr(task, "__self__", None), "published")]  # type: ignore[attr-defined]
+    return [task.__self__ for task in chat.house.service.tasks if hasattr(getattr(task, "__self__", None), "interrupt")]  # type: ignore[attr-defined]
 
 
 async def test_the_stream_says_that_it_is_alive_whatever_others_talk_about(

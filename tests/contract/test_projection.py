@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -286,14 +286,14 @@ async def test_two_processes_share_a_view(notes: Stage) -> None:
 
 async def test_a_database_that_is_away_is_waited_for(notes: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     async with notes.running(view()), notes.relaying():
-        begin, failures = notes.database.begin, iter(range(8))
+        write, failures = notes.database.write, iter(range(8))
 
-        def away_for_a_while() -> contextlib.AbstractAsyncContextManager[object]:
+        async def away_for_a_while(work: Callable[[sa.Connection], object]) -> object:
             if next(failures, None) is not None:
                 raise BUSY()
-            return begin()
+            return await write(work)
 
-        monkeypatch.setattr(notes.database, "begin", away_for_a_while)
+        monkeypatch.setattr(notes.database, "write", away_for_a_while)
         await notes.write(STREAMS[0], "a", "b")
         await eventually(notes.shows_everything)
     assert next(failures, None) is None

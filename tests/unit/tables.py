@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 
 from services.common.codec import Event
 from services.common.ids import Position, StreamName
+from services.common.projection.statements import Statement, execute
 
 AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 Row = dict[str, object]
@@ -62,14 +63,14 @@ class History:
 class Tables:
     """The tables of a view in memory."""
 
-    def __init__(self, connection: sa.Connection, reduce: Callable[[Event], Sequence[sa.Executable]]) -> None:
+    def __init__(self, connection: sa.Connection, reduce: Callable[[Event], Sequence[Statement]]) -> None:
         self._connection = connection
         self._reduce = reduce
 
     def given(self, history: History) -> None:
         for event in history.events:
             for statement in self._reduce(event):
-                self._connection.execute(statement)
+                execute(self._connection, statement)
 
     def rows(self, table: sa.Table) -> list[Row]:
         """In the order of the primary key."""
@@ -81,7 +82,7 @@ class Tables:
 
 
 @contextmanager
-def tables(metadata: sa.MetaData, reduce: Callable[[Event], Sequence[sa.Executable]]) -> Iterator[Tables]:
+def tables(metadata: sa.MetaData, reduce: Callable[[Event], Sequence[Statement]]) -> Iterator[Tables]:
     """Empty tables."""
     engine = sa.create_engine("sqlite://")
     try:

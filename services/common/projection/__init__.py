@@ -10,7 +10,7 @@
     runner       feeds one of these two from Kafka, and from the event store where Kafka has holes
     subscription the FastStream subscriber and its parser
     rebuild      fills empty tables from the event store alone, by the same path
-    statements   groups statements, so that a batch costs few round trips
+    statements   prepares statements and groups them, so that a batch costs few round trips
 
 Reducers use the `insert` of sqlalchemy.dialects.postgresql where they need ON CONFLICT: SQLite understands it too.
 """
@@ -18,7 +18,20 @@ Reducers use the `insert` of sqlalchemy.dialects.postgresql where they need ON C
 from services.common.projection.progress import Progress
 from services.common.projection.rebuild import rebuild
 from services.common.projection.runner import Runner, Timing
+from services.common.projection.statements import Prepared, Statement, parameter
 from services.common.projection.topics import Partition, Topics
 from services.common.projection.types import Projection, Reaction
 
-__all__ = ["Partition", "Progress", "Projection", "Reaction", "Runner", "Timing", "Topics", "rebuild"]
+__all__ = [
+    "Partition",
+    "Prepared",
+    "Progress",
+    "Projection",
+    "Reaction",
+    "Runner",
+    "Statement",
+    "Timing",
+    "Topics",
+    "parameter",
+    "rebuild",
+]

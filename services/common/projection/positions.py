@@ -1,10 +1,12 @@
-"""How far each projection and reaction has come, and what it had to set aside: tables beside the rows they speak of."""
+"""How far each projection and reaction has come, and what it had to set aside: tables beside the rows they speak of.
+
+These are for `Database.write` and `look`, or a connection's `run_sync`.
+"""
 
 from collections.abc import Iterable, Mapping
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.common.ids import Position
 from services.common.projection.topics import Partition, Placed
@@ -45,8 +47,8 @@ FAILED = sa.Table(
 )
 
 
-async def stored(
-    connection: AsyncConnection, name: str, partitions: Iterable[Partition] | None = None, *, lock: bool = False
+def stored(
+    connection: sa.Connection, name: str, partitions: Iterable[Partition] | None = None, *, lock: bool = False
 ) -> dict[Partition, Position]:
     """The positions, of all partitions unless told which; locked until the transaction ends if asked to."""
     query = sa.select(POSITIONS.c.topic, POSITIONS.c.partition, POSITIONS.c.position).where(POSITIONS.c.name == name)
@@ -55,33 +57,33 @@ async def stored(
     if lock:
         # In one order everywhere, so that two processes never wait for each other. SQLite has one writer anyway.
         query = query.order_by(POSITIONS.c.topic, POSITIONS.c.partition).with_for_update()
-    rows = await connection.execute(query)
+    rows = connection.execute(query)
     return {Partition(topic, number): Position(position) for topic, number, position in rows}
 
 
-async def swept(connection: AsyncConnection, name: str) -> Position:
+def swept(connection: sa.Connection, name: str) -> Position:
     """Up to where nothing is missing in any partition."""
-    return Position(await connection.scalar(sa.select(SWEPT.c.position).where(SWEPT.c.name == name)) or 0)
+    return Position(connection.scalar(sa.select(SWEPT.c.position).where(SWEPT.c.name == name)) or 0)
 
 
-async def begin(
-    transaction: AsyncConnection, name: str, partitions: Iterable[Partition], start: Position
+def begin(
+    transaction: sa.Connection, name: str, partitions: Iterable[Partition], start: Position
 ) -> dict[Partition, Position]:
     """Gives partitions that are new a position to start at, and tells all of them."""
-    known = await stored(transaction, name)
+    known = stored(transaction, name)
     new = [
         {"name": name, "topic": partition.topic, "partition": partition.number, "position": start}
         for partition in partitions
         if partition not in known
     ]
     if new:
-        await transaction.execute(insert(POSITIONS).on_conflict_do_nothing(), new)
+        transaction.execute(insert(POSITIONS).on_conflict_do_nothing(), new)
         # What was gone through before did not include these.
-        await transaction.execute(sa.delete(SWEPT).where(SWEPT.c.name == name))
-    return await stored(transaction, name)
+        transaction.execute(sa.delete(SWEPT).where(SWEPT.c.name == name))
+    return stored(transaction, name)
 
 
-async def save(transaction: AsyncConnection, name: str, positions: Mapping[Partition, Position]) -> None:
+def save(transaction: sa.Connection, name: str, positions: Mapping[Partition, Position]) -> None:
     """Moves positions on, never back."""
     new = sa.bindparam("new", type_=sa.BigInteger)
     statement = (
@@ -99,20 +101,20 @@ async def save(transaction: AsyncConnection, name: str, positions: Mapping[Parti
         for partition, position in positions.items()
     ]
     if rows:
-        await transaction.execute(statement, rows)
+        transaction.execute(statement, rows)
 
 
-async def save_swept(transaction: AsyncConnection, name: str, position: Position) -> None:
+def save_swept(transaction: sa.Connection, name: str, position: Position) -> None:
     """Notes that nothing is missing up to `position`; never moves back."""
     row = insert(SWEPT).values(name=name, position=position)
-    await transaction.execute(
+    transaction.execute(
         row.on_conflict_do_update(
             index_elements=["name"], set_={"position": row.excluded.position}, where=SWEPT.c.position < position
         )
     )
 
 
-async def count_failure(transaction: AsyncConnection, name: str, placed: Placed, error: BaseException) -> int:
+def count_failure(transaction: sa.Connection, name: str, placed: Placed, error: BaseException) -> int:
     """Notes one more failed attempt at an event, by the error's type alone: its text may hold content.
 
     Gives how many there are now.
@@ -131,4 +133,4 @@ async def count_failure(transaction: AsyncConnection, name: str, placed: Placed,
         index_elements=["name", "position"],
         set_={"attempts": FAILED.c.attempts + 1, "error": row.excluded.error, "updated_at": sa.func.now()},
     ).returning(FAILED.c.attempts)
-    return int((await transaction.execute(counted)).scalar_one())
+    return int((transaction.execute(counted)).scalar_one())

@@ -5,6 +5,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import sqlalchemy as sa
+
 from services.common.codec import Codec, Event
 from services.common.database import Database
 from services.common.ids import Position
@@ -37,8 +39,7 @@ class Reactions:
         by_partition: defaultdict[Partition, list[Placed]] = defaultdict(list)
         for placed in batch:
             by_partition[placed.partition].append(placed)
-        async with self._database.read() as connection:
-            stored = await positions.stored(connection, self._reaction.name, by_partition)
+        stored = await self._database.look(lambda tx: positions.stored(tx, self._reaction.name, by_partition))
         if missing := holes(batch, stored):
             return Missing(missing)
         courses = dict(
@@ -48,7 +49,7 @@ class Reactions:
                 strict=True,
             )
         )
-        set_aside = await self._save(courses, swept)
+        set_aside = await self._database.write(lambda transaction: self._save(transaction, courses, swept))
         for course in courses.values():
             if course.failed and passes_by_itself(course.failed[1]):
                 raise course.failed[1]
@@ -80,21 +81,17 @@ class Reactions:
             course.position = placed.position
         return course
 
-    async def _save(self, courses: dict[Partition, _Course], swept: Position | None) -> int:
-        set_aside = 0
-        async with self._database.begin() as transaction:
-            for course in courses.values():
-                if not course.failed or passes_by_itself(course.failed[1]):
-                    continue
-                placed, error = course.failed
-                if (
-                    await positions.count_failure(transaction, self._reaction.name, placed, error)
-                    >= positions.MOST_ATTEMPTS
-                ):
-                    set_aside += 1
-                    course.position, course.pending = placed.position, course.pending[1:]
-            reached = {partition: course.position for partition, course in courses.items()}
-            await positions.save(transaction, self._reaction.name, reached)
-            if swept is not None and not any(course.pending for course in courses.values()):
-                await positions.save_swept(transaction, self._reaction.name, swept)
+    def _save(self, transaction: sa.Connection, courses: dict[Partition, _Course], swept: Position | None) -> int:
+        name, set_aside = self._reaction.name, 0
+        for course in courses.values():
+            if not course.failed or passes_by_itself(course.failed[1]):
+                continue
+            placed, error = course.failed
+            if positions.count_failure(transaction, name, placed, error) >= positions.MOST_ATTEMPTS:
+                set_aside += 1
+                course.position, course.pending = placed.position, course.pending[1:]
+        reached = {partition: course.position for partition, course in courses.items()}
+        positions.save(transaction, name, reached)
+        if swept is not None and not any(course.pending for course in courses.values()):
+            positions.save_swept(transaction, name, swept)
         return set_aside

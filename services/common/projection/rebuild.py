@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
+import sqlalchemy as sa
+
 from services.common import contracts
 from services.common.codec import Codec
 from services.common.contracts import EventFile
@@ -32,9 +34,12 @@ async def rebuild(
     views = Views(projection, database, codec)
     await database.create(positions.METADATA)
     await database.create(projection.metadata)
-    async with database.begin() as transaction:
-        await positions.begin(transaction, projection.name, topics.partitions, Position(0))
-        after = await positions.swept(transaction, projection.name)
+
+    def begin(transaction: sa.Connection) -> Position:
+        positions.begin(transaction, projection.name, topics.partitions, Position(0))
+        return positions.swept(transaction, projection.name)
+
+    after = await database.write(begin)
     end = await store.head(topics.prefixes) if up_to is None else max(up_to.values(), default=Position(0))
     async for chunk, complete in topics.chunks(store, after=after, up_to=end):
         batch = [placed for placed in chunk if up_to is None or placed.position <= up_to.get(placed.partition, 0)]

@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import sqlalchemy as sa
 from aiokafka.errors import KafkaError
 
 from services.common import contracts
@@ -93,16 +94,18 @@ class Runner:
             await database.create(follower.metadata)
         head = await self._store.head(self._topics.prefixes)
         start = Position(0) if isinstance(follower, Projection) else head
-        async with database.begin() as transaction:
-            self._seen = await positions.begin(transaction, follower.name, self._topics.partitions, start)
-            self._swept = await positions.swept(transaction, follower.name)
+
+        def begin(transaction: sa.Connection) -> tuple[dict[Partition, Position], Position]:
+            seen = positions.begin(transaction, follower.name, self._topics.partitions, start)
+            return seen, positions.swept(transaction, follower.name)
+
+        self._seen, self._swept = await database.write(begin)
         follower.progress.attach(self._topics, self._stored)
         await follower.progress.advance(self._seen)
         await self._sweep(head)
 
     async def _stored(self) -> dict[Partition, Position]:
-        async with self._database.read() as connection:
-            return await positions.stored(connection, self.follower.name)
+        return await self._database.look(lambda connection: positions.stored(connection, self.follower.name))
 
     async def _consume(self) -> None:
         await self._until_done(lambda: self._kafka.create_topics(self._topics.files))

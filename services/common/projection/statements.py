@@ -1,17 +1,58 @@
 """Carrying out the statements of many events in few round trips.
 
-Statements that differ only in their values go together as one `executemany`. A statement may overtake others only if
-none of these touches a table that it touches, so the result is that of carrying them out one by one.
+To build a statement takes longer than to carry it out. What frequent events need is therefore built once, a Prepared;
+each event gives it values. Statements that differ only in their values go together as one `executemany`. A statement
+may overtake others only if none of these touches a table that it touches, so the result is that of carrying them out
+one by one.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql import visitors
 
 Values = Mapping[str, object]
+
+
+_PREFIX = "p_"  # the names of columns are SQLAlchemy's own parameters
+
+
+def parameter(column: sa.Column[Any], name: str = "") -> sa.BindParameter[Any]:
+    """What a prepared statement is given for a column, by the column's name or another."""
+    return sa.bindparam(_PREFIX + (name or column.name), type_=column.type)
+
+
+class Prepared:
+    """A statement whose values are parameters; calling it with them, by name, gives one to be carried out."""
+
+    def __init__(self, statement: sa.UpdateBase) -> None:
+        self.statement = statement
+        self.tables = _tables(statement)
+
+    def __call__(self, **values: object) -> "Given":
+        return Given(self, {_PREFIX + name: value for name, value in values.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A prepared statement with its values."""
+
+    prepared: Prepared
+    values: Values
+
+
+Statement = sa.Executable | Given
+
+
+def execute(connection: sa.Connection, statement: Statement) -> None:
+    """Carries out one statement."""
+    match statement:
+        case Given(prepared=prepared, values=values):
+            connection.execute(prepared.statement, values)
+        case _:
+            connection.execute(statement)
 
 
 @dataclass(slots=True)
@@ -40,18 +81,21 @@ class Statements:
         self._dialect = dialect
         self._shapes: dict[object, _Shape] = {}
 
-    async def execute(self, transaction: AsyncConnection, statements: Iterable[sa.Executable]) -> None:
+    def execute(self, transaction: sa.Connection, statements: Iterable[Statement]) -> None:
         """Carries all of them out, as if one by one."""
         for group in self._group(statements):
-            if len(group.values) > 1:
-                await transaction.execute(group.statement, group.values)
+            if group.values:
+                transaction.execute(group.statement, group.values)
             else:
-                await transaction.execute(group.statement)
+                transaction.execute(group.statement)
 
-    def _group(self, statements: Iterable[sa.Executable]) -> list[_Group]:
+    def _group(self, statements: Iterable[Statement]) -> list[_Group]:
         groups: list[_Group] = []
         for statement in statements:
-            if found := self._shape(statement):
+            if isinstance(statement, Given):
+                prepared = statement.prepared
+                self._join(groups, prepared, prepared.tables, prepared.statement).values.append(statement.values)
+            elif found := self._shape(statement):
                 key, shape, values = found
                 self._join(groups, key, shape.tables, statement).values.append(values)
             else:

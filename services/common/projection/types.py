@@ -9,6 +9,7 @@ from services.common import consistency
 from services.common.codec import Event
 from services.common.live import Live
 from services.common.projection.progress import Progress
+from services.common.projection.statements import Statement
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,7 +26,7 @@ class Projection:
     service: str
     topics: tuple[str, ...]
     metadata: sa.MetaData
-    reduce: Callable[[Event], Sequence[sa.Executable]]
+    reduce: Callable[[Event], Sequence[Statement]]
     committed: Live[Event] = field(default_factory=Live[Event])
     """What was just committed, for whoever in this process listens."""
     progress: Progress = field(default_factory=Progress)

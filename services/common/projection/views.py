@@ -2,15 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Executable
-from sqlalchemy.ext.asyncio import AsyncConnection
+import sqlalchemy as sa
 
 from services.common.codec import Codec, Event
 from services.common.database import Database, refusal_for
 from services.common.ids import Position
 from services.common.projection import positions
 from services.common.projection.outcome import Applied, Missing, Outcome, decode, holes, passes_by_itself
-from services.common.projection.statements import Statements
+from services.common.projection.statements import Statement, Statements, execute
 from services.common.projection.topics import Partition, Placed
 from services.common.projection.types import Projection
 
@@ -30,73 +29,73 @@ class Views:
         """See Applier. All at once; if that fails, one by one, so that only what is at fault is held back."""
         decoded = decode(self._codec, batch)
         try:
-            return await self._together(batch, decoded, swept)
+            return await self._database.write(lambda transaction: self._together(transaction, batch, decoded, swept))
         except Exception as error:  # whatever a reducer or a driver raises
             if passes_by_itself(error):
                 raise
-        return await self._one_by_one(batch, decoded)
+        return await self._database.write(lambda transaction: self._one_by_one(transaction, batch, decoded))
 
-    async def _together(self, batch: Sequence[Placed], decoded: Decoded, swept: Position | None) -> Outcome:
-        async with self._database.begin() as transaction:
-            stored = await self._lock(transaction, batch)
-            if missing := holes(batch, stored):
-                return Missing(missing)
-            reached = dict(stored)
-            statements: list[Executable] = []
-            for placed in batch:
-                if placed.position > reached[placed.partition]:
-                    statements.extend(self._reduce(decoded[placed.position]))
-                    reached[placed.partition] = placed.position
-            await self._statements.execute(transaction, statements)
-            await positions.save(transaction, self._projection.name, _moved(stored, reached))
-            if swept is not None:
-                await positions.save_swept(transaction, self._projection.name, swept)
+    def _together(
+        self, transaction: sa.Connection, batch: Sequence[Placed], decoded: Decoded, swept: Position | None
+    ) -> Outcome:
+        stored = self._lock(transaction, batch)
+        if missing := holes(batch, stored):
+            return Missing(missing)
+        reached = dict(stored)
+        statements: list[Statement] = []
+        for placed in batch:
+            if placed.position > reached[placed.partition]:
+                statements.extend(self._reduce(decoded[placed.position]))
+                reached[placed.partition] = placed.position
+        self._statements.execute(transaction, statements)
+        positions.save(transaction, self._projection.name, _moved(stored, reached))
+        if swept is not None:
+            positions.save_swept(transaction, self._projection.name, swept)
         return Applied(reached, [event for event in decoded.values() if isinstance(event, Event)])
 
-    async def _one_by_one(self, batch: Sequence[Placed], decoded: Decoded) -> Outcome:
+    def _one_by_one(self, transaction: sa.Connection, batch: Sequence[Placed], decoded: Decoded) -> Outcome:
         pending: list[Placed] = []
         failed: set[Position] = set()
         set_aside = 0
-        async with self._database.begin() as transaction:
-            stored = await self._lock(transaction, batch)
-            if missing := holes(batch, stored):
-                return Missing(missing)
-            reached = dict(stored)
-            blocked: set[Partition] = set()
-            for placed in batch:
-                if placed.position <= reached[placed.partition]:
-                    continue
-                if placed.partition in blocked:
+        stored = self._lock(transaction, batch)
+        if missing := holes(batch, stored):
+            return Missing(missing)
+        reached = dict(stored)
+        blocked: set[Partition] = set()
+        for placed in batch:
+            if placed.position <= reached[placed.partition]:
+                continue
+            if placed.partition in blocked:
+                pending.append(placed)
+                continue
+            if error := self._attempt(transaction, decoded[placed.position]):
+                failed.add(placed.position)
+                attempts = positions.count_failure(transaction, self._projection.name, placed, error)
+                if attempts < positions.MOST_ATTEMPTS:
+                    blocked.add(placed.partition)
                     pending.append(placed)
                     continue
-                if error := await self._attempt(transaction, decoded[placed.position]):
-                    failed.add(placed.position)
-                    attempts = await positions.count_failure(transaction, self._projection.name, placed, error)
-                    if attempts < positions.MOST_ATTEMPTS:
-                        blocked.add(placed.partition)
-                        pending.append(placed)
-                        continue
-                    set_aside += 1
-                reached[placed.partition] = placed.position
-            await positions.save(transaction, self._projection.name, _moved(stored, reached))
+                set_aside += 1
+            reached[placed.partition] = placed.position
+        positions.save(transaction, self._projection.name, _moved(stored, reached))
         held_back = failed | {placed.position for placed in pending}
         events = [
             event for position, event in decoded.items() if isinstance(event, Event) and position not in held_back
         ]
         return Applied(reached, events, pending, set_aside)
 
-    async def _attempt(self, transaction: AsyncConnection, event: Event | Exception | None) -> Exception | None:
+    def _attempt(self, transaction: sa.Connection, event: Event | Exception | None) -> Exception | None:
         try:
-            async with transaction.begin_nested():
+            with transaction.begin_nested():
                 for statement in self._reduce(event):
-                    await transaction.execute(statement)
+                    execute(transaction, statement)
         except Exception as error:  # whatever a reducer or a driver raises
             if passes_by_itself(error) or refusal_for(error):
                 raise
             return error
         return None
 
-    def _reduce(self, event: Event | Exception | None) -> Sequence[Executable]:
+    def _reduce(self, event: Event | Exception | None) -> Sequence[Statement]:
         match event:
             case Event():
                 return self._projection.reduce(event)
@@ -105,9 +104,9 @@ class Views:
             case Exception():
                 raise event
 
-    async def _lock(self, transaction: AsyncConnection, batch: Sequence[Placed]) -> dict[Partition, Position]:
+    def _lock(self, transaction: sa.Connection, batch: Sequence[Placed]) -> dict[Partition, Position]:
         partitions = {placed.partition for placed in batch}
-        return await positions.stored(transaction, self._projection.name, partitions, lock=True) if partitions else {}
+        return positions.stored(transaction, self._projection.name, partitions, lock=True) if partitions else {}
 
 
 def _moved(stored: Mapping[Partition, Position], reached: Mapping[Partition, Position]) -> dict[Partition, Position]:

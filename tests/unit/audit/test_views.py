@@ -26,6 +26,7 @@ from services.audit.views import AUTHORS, LEDGER, MESSAGES, METADATA, OBJECTS, r
 from services.common.codec import Event
 from services.common.database import Database
 from services.common.ids import Position, StreamName
+from services.common.projection.statements import execute
 
 GROUP = "11111111-1111-4111-8111-111111111111"
 AT = datetime(2026, 3, 2, 12, 34, 56, tzinfo=UTC)
@@ -53,7 +54,7 @@ class View:
                     recorded_at=AT,
                 )
                 for statement in reduce(event):
-                    await transaction.execute(statement)
+                    await transaction.run_sync(execute, statement)
 
     async def rows(self, table: sa.Table) -> list[dict[str, object]]:
         async with self.database.read() as connection:

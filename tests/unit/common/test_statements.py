@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy.dialects.postgresql import insert
 
 from services.common.database import Database
-from services.common.projection.statements import Statements
+from services.common.projection.statements import Prepared, Statement, Statements, execute, parameter
 
 METADATA = sa.MetaData()
 PEOPLE = sa.Table(
@@ -28,6 +28,17 @@ NAME = st.sampled_from(["a", "b", "é", None])
 def upsert(id_: int, name: str | None) -> sa.Executable:
     row = insert(PEOPLE).values(id=id_, name=name, n=1)
     return row.on_conflict_do_update(index_elements=["id"], set_={"name": row.excluded.name, "n": PEOPLE.c.n * 3 + 1})
+
+
+def _upserted() -> sa.UpdateBase:
+    row = insert(PEOPLE).values(id=parameter(PEOPLE.c.id), name=parameter(PEOPLE.c.name), n=1)
+    return row.on_conflict_do_update(index_elements=["id"], set_={"name": row.excluded.name, "n": PEOPLE.c.n * 5 + 1})
+
+
+UPSERTED = Prepared(_upserted())
+RENAMED = Prepared(
+    sa.update(PEOPLE).where(PEOPLE.c.id == parameter(PEOPLE.c.id)).values(name=parameter(PEOPLE.c.name, "other"))
+)
 
 
 def note(id_: int, by: int) -> sa.Executable:
@@ -64,6 +75,8 @@ STATEMENTS = st.lists(
         st.builds(remove_several, st.lists(ID, min_size=1, max_size=3)),
         st.builds(count_notes, ID),
         st.builds(raw, ID),
+        st.builds(lambda id_, name: UPSERTED(id=id_, name=name), ID, NAME),
+        st.builds(lambda id_, name: RENAMED(id=id_, other=name), ID, NAME),
     ),
     max_size=25,
 )
@@ -73,7 +86,7 @@ STATEMENTS = st.lists(
 @given(statements=STATEMENTS)
 @example(statements=[upsert(1, "a"), remove(1), upsert(1, "b")])
 @example(statements=[note(1, 1), raw(1), note(2, 1)])
-async def test_the_result_is_that_of_one_by_one(tmp_path: Path, statements: list[sa.Executable]) -> None:
+async def test_the_result_is_that_of_one_by_one(tmp_path: Path, statements: list[Statement]) -> None:
     opened = Database(f"sqlite+aiosqlite:///{tmp_path}/{uuid.uuid4()}.sqlite")
     try:
         await opened.create(METADATA)
@@ -81,10 +94,10 @@ async def test_the_result_is_that_of_one_by_one(tmp_path: Path, statements: list
         for grouped in (False, True):
             async with opened.begin() as transaction:
                 if grouped:
-                    await Statements(opened.dialect).execute(transaction, statements)
+                    await transaction.run_sync(Statements(opened.dialect).execute, statements)
                 else:
                     for statement in statements:
-                        await transaction.execute(statement)
+                        await transaction.run_sync(execute, statement)
                 for table in (PEOPLE, NOTES):
                     found.append((await transaction.execute(sa.select(table).order_by(table.c.id))).all())
                     await transaction.execute(sa.delete(table))
@@ -103,7 +116,7 @@ async def test_many_events_take_few_round_trips(tmp_path: Path) -> None:
             assert connection
             sa.event.listen(connection, "before_cursor_execute", lambda *arguments: sent.append(arguments[2]))
             changes = [change for id_ in range(100) for change in (upsert(id_, "a"), note(id_, id_))]
-            await Statements(opened.dialect).execute(transaction, changes)
+            await transaction.run_sync(Statements(opened.dialect).execute, changes)
             assert len(sent) == 2
             assert await transaction.scalar(sa.select(sa.func.count()).select_from(NOTES)) == 100
     finally:

@@ -6,6 +6,7 @@ notices what never arrived.
 """
 
 import asyncio
+import contextlib
 import logging
 import uuid
 from collections.abc import Coroutine, Mapping, Sequence
@@ -57,15 +58,40 @@ WRONG_PARTITIONS = refusal(
 )
 
 
+class Bell:
+    """Tells consumers in this process what was published, for a broker that leaves them waiting although there is."""
+
+    def __init__(self) -> None:
+        self._ends: dict[tuple[str, int], int] = {}
+        self._rung = asyncio.Event()
+
+    def ring(self, topic: str, ends: Mapping[int, int]) -> None:
+        """These partitions of the topic now end before these offsets."""
+        for partition, end in ends.items():
+            self._ends[topic, partition] = max(end, self.end(topic, partition))
+        self._rung.set()
+        self._rung = asyncio.Event()
+
+    def end(self, topic: str, partition: int) -> int:
+        """The offset after the last record that it rang for; 0 before the first."""
+        return self._ends.get((topic, partition), 0)
+
+    async def rung(self, limit_s: float) -> None:
+        """Waits until it rings again, or the limit is over."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                await self._rung.wait()
+
+
 @dataclass(frozen=True, slots=True)
 class Kafka:
-    """Where a Kafka cluster is, and how long its clients wait for it."""
+    """Where a Kafka cluster is, and how long its clients wait for it. `bell`: what consumers wait for instead."""
 
     bootstrap: str
-    view_wait_ms: int = 500
-    reaction_wait_ms: int = 500
+    wait_ms: int = 500
     session_timeout_ms: int = 10_000
     topics_exist: bool = False
+    bell: Bell | None = None
 
     def producer(self) -> AIOKafkaProducer:
         """An idempotent producer, to be started; it waits for all replicas."""

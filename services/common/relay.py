@@ -159,7 +159,9 @@ class Relay:
                 )
             )
             previous[partition] = recorded.position
-        await asyncio.gather(*acknowledged)
+        records = await asyncio.gather(*acknowledged)
+        if self._kafka.bell:
+            self._kafka.bell.ring(self._file.topic, {record.partition: record.offset + 1 for record in records})
         return previous
 
     async def _keep(self, course: _Course) -> None:

@@ -6,8 +6,9 @@ Its ways that a genuine broker does not have, and what is done about each:
 * It knows no CreateTopics request, and gives a topic that a client merely names 4 partitions. So topics are made here,
   with the partitions of the contract, through the library's public C functions (rdkafka_mock.h); the configuration
   `test.mock.num.brokers` of confluent-kafka would leave no handle to call them with.
-* A fetch that finds nothing is answered after `fetch_max_wait_ms` even if a record comes meanwhile: the wait is a floor
-  under the latency, and is kept short (`VIEW_WAIT_MS`), which costs an idle processor 3-4 % of a core a consumer.
+* A fetch that finds nothing is answered after `fetch_max_wait_ms` even if a record comes meanwhile: a floor under the
+  latency. To ask often instead costs an idle processor 4 % of a core a consumer. So a bell is rung by whoever publishes
+  in this process, consumers fetch when they hear it, and the wait is kept short (`WAIT_MS`).
 * The first member of a group waits 3 s for others unless told not to; a group that its last member has left, or that
   another joins, waits for the session timeout less a second. Hence `session_timeout_ms`.
 * A partition keeps the last 5 MB or 100,000 batches, whatever its retention.
@@ -20,7 +21,7 @@ from collections.abc import Mapping
 from confluent_kafka import cimpl
 
 from services.common.errors import Kind, refusal
-from services.common.kafka import Kafka
+from services.common.kafka import Bell, Kafka
 
 NO_EMBEDDED_KAFKA = refusal(
     "PRJ-04",
@@ -31,8 +32,7 @@ NO_EMBEDDED_KAFKA = refusal(
     remedy_fr="Indiquez un courtier Kafka dans REGARD_KAFKA_BOOTSTRAP.",
 )
 
-VIEW_WAIT_MS = 10
-REACTION_WAIT_MS = 50
+WAIT_MS = 10
 SESSION_TIMEOUT_MS = 10_000
 
 _PRODUCER = 0
@@ -81,6 +81,7 @@ class EmbeddedKafka:
         if not self._cluster:
             raise NO_EMBEDDED_KAFKA()
         self._library.rd_kafka_mock_group_initial_rebalance_delay_ms(self._cluster, 0)
+        self._bell = Bell()
         for topic, partitions in topics.items():
             if self._library.rd_kafka_mock_topic_create(self._cluster, topic.encode(), partitions, 1):
                 raise NO_EMBEDDED_KAFKA()
@@ -89,10 +90,10 @@ class EmbeddedKafka:
         """How to reach it."""
         return Kafka(
             bootstrap=self._library.rd_kafka_mock_cluster_bootstraps(self._cluster).decode(),
-            view_wait_ms=VIEW_WAIT_MS,
-            reaction_wait_ms=REACTION_WAIT_MS,
+            wait_ms=WAIT_MS,
             session_timeout_ms=session_timeout_ms,
             topics_exist=True,
+            bell=self._bell,
         )
 
     def expire(self, topic: str, partition: int, before: int) -> None:

@@ -109,11 +109,8 @@ class Runner:
 
     async def _consume(self) -> None:
         await self._until_done(lambda: self._kafka.create_topics(self._topics.files))
-        wait_ms = self._kafka.view_wait_ms if isinstance(self.follower, Projection) else self._kafka.reaction_wait_ms
         await self._until_done(
-            lambda: follow(
-                self._kafka, self.follower.topics, group=self.follower.name, wait_ms=wait_ms, handle=self._handle
-            )
+            lambda: follow(self._kafka, self.follower.topics, group=self.follower.name, handle=self._handle)
         )
 
     async def _handle(self, arrivals: Sequence[Arrival | Undecodable]) -> None:

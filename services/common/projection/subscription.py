@@ -1,19 +1,27 @@
 """A FastStream batch subscriber: its settings, and a parser that no record can stop."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
-from aiokafka import ConsumerRecord
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from faststream import AckPolicy
 from faststream.kafka.message import FAKE_CONSUMER, KafkaAckableMessage, KafkaMessage
 from faststream.kafka.subscriber.usecase import BatchSubscriber
 
-from services.common.kafka import Arrival, Kafka, Undecodable, decode_record, uninterrupted
+from services.common.kafka import Arrival, Bell, Kafka, Undecodable, decode_record, uninterrupted
 
 BATCH_RECORDS = 500
 # FastStream sleeps this long after each empty poll, so it bounds the delay of a record that comes just then.
 _BATCH_TIMEOUT_MS = 10
+_COMMIT_S = 1.0
+"""How often to commit offsets, which are a hint to whoever starts, and a round trip."""
+_FETCH_MS = 200
+"""How long to wait for what the bell said that there is."""
+_LOOK_S = 1.0
+"""How often to look although the bell said nothing, as for what another process published."""
+_JOINING_S = 0.02
 
+Records = Mapping[TopicPartition, Sequence[ConsumerRecord]]
 Handle = Callable[[Sequence[Arrival | Undecodable]], Awaitable[None]]
 
 
@@ -22,23 +30,36 @@ class _Parser:
 
     subscriber: BatchSubscriber | None = None
 
+    def __init__(self) -> None:
+        self._committed_s = 0.0
+
     async def parse(self, records: tuple[ConsumerRecord, ...]) -> KafkaMessage:
         """The batch as one message, every record decoded as far as it can be."""
         consumer = self.subscriber.consumer if self.subscriber else None
-        return KafkaAckableMessage(
+        message = KafkaAckableMessage(
             raw_message=records, body=list(map(_decode, records)), consumer=consumer or FAKE_CONSUMER
         )
+        now_s = asyncio.get_running_loop().time()
+        if now_s - self._committed_s < _COMMIT_S:
+            message.ack = _nothing  # type: ignore[method-assign]
+        else:
+            self._committed_s = now_s
+        return message
 
 
 def _decode(record: ConsumerRecord) -> Arrival | Undecodable:
     return decode_record(record.topic, record.partition, record.offset, record.headers, record.value or b"")
 
 
+async def _nothing() -> None:
+    pass
+
+
 async def _body(message: KafkaMessage) -> object:
     return message.body
 
 
-async def follow(kafka: Kafka, topics: Sequence[str], *, group: str, wait_ms: int, handle: Handle) -> None:
+async def follow(kafka: Kafka, topics: Sequence[str], *, group: str, handle: Handle) -> None:
     """Gives `handle` batch after batch until cancelled; a batch for which it raises comes again at once.
 
     Raises KafkaError if the cluster cannot be reached at the start; later it waits for it.
@@ -52,7 +73,7 @@ async def follow(kafka: Kafka, topics: Sequence[str], *, group: str, wait_ms: in
         group_id=group,
         auto_offset_reset="earliest",
         ack_policy=AckPolicy.NACK_ON_ERROR,
-        fetch_max_wait_ms=wait_ms,
+        fetch_max_wait_ms=kafka.wait_ms,
         session_timeout_ms=kafka.session_timeout_ms,
         heartbeat_interval_ms=kafka.session_timeout_ms // 3,
         parser=parser.parse,
@@ -66,6 +87,53 @@ async def follow(kafka: Kafka, topics: Sequence[str], *, group: str, wait_ms: in
 
     try:
         await uninterrupted(broker.start())
+        if kafka.bell and (consumer := subscriber.consumer):
+            _call_at_the_bell(consumer, kafka.bell)
         await asyncio.Event().wait()
     finally:
         await uninterrupted(broker.stop())
+
+
+def _call_at_the_bell(consumer: AIOKafkaConsumer, bell: Bell) -> None:
+    """Lets the consumer fetch only where there is something: it pauses until the bell rings, and never gives nothing.
+
+    So no request waits at the broker while a record comes, and FastStream finds no reason to sleep.
+    """
+    fetch, seek = consumer.getmany, consumer.seek
+    reached: dict[TopicPartition, int] = {}
+    silent: set[TopicPartition] = set()  # where something came without the bell, so that there may be more
+
+    def only(partitions: Collection[TopicPartition]) -> None:
+        consumer.pause(*(consumer.assignment() - set(partitions)))
+        consumer.resume(*partitions)
+
+    def waiting() -> list[TopicPartition]:
+        return [part for part in consumer.assignment() if bell.end(*part) > reached.get(part, 0) or part in silent]
+
+    async def called() -> Collection[TopicPartition]:
+        clock = asyncio.get_running_loop().time
+        look_s = clock() + _LOOK_S
+        while not (found := waiting()) and clock() < look_s:
+            only(())
+            await bell.rung(look_s - clock() if consumer.assignment() else _JOINING_S)
+        return found or consumer.assignment()
+
+    async def getmany(*, timeout_ms: int, max_records: int | None) -> Records:
+        while True:
+            parts = await called()
+            ends = {part: bell.end(*part) for part in parts}
+            only(parts)
+            records: Records = await fetch(timeout_ms=_FETCH_MS if waiting() else timeout_ms, max_records=max_records)
+            if records:
+                reached.update({part: some[-1].offset + 1 for part, some in records.items()})
+                silent.update(part for part in records if reached[part] > bell.end(*part))
+                only(waiting())
+                return records
+            reached.update(ends)  # it was taken before, or by another
+            silent.clear()
+
+    def seek_and_remember(partition: TopicPartition, offset: int) -> None:
+        seek(partition, offset)
+        reached[partition] = offset
+
+    consumer.getmany, consumer.seek = getmany, seek_and_remember

@@ -17,6 +17,7 @@ from pathlib import Path
 from services import refusals
 from services.common import contracts
 from services.common.errors import Language, Refused
+from services.common.eventstore import EventStore
 from services.common.http import serve_http
 from services.common.kafka import Kafka
 from services.common.kernel import Kernel, Service, open_kernel
@@ -102,21 +103,20 @@ async def open_at_rest(
     Raises Refused.
     """
     async with contextlib.AsyncExitStack() as parts:
-        if not settings.eventstore_uri:
-            settings = await _open_or_join(parts, settings)
-        kernel = await parts.enter_async_context(open_kernel(settings, "check"))
+        servers = _Servers(settings) if settings.eventstore_uri else await _open_or_join(parts, settings)
+        kernel = await parts.enter_async_context(open_kernel(servers.settings, "check", store=servers.store))
         yield kernel, [build(settings, kernel) for build in services.values()]
 
 
-async def _open_or_join(parts: contextlib.AsyncExitStack, settings: Settings) -> Settings:
+async def _open_or_join(parts: contextlib.AsyncExitStack, settings: Settings) -> "_Servers":
     """Starts the embedded event store, or finds the one that runs on the same data."""
     try:
-        return (await _open_servers(parts, settings, Plan(eventstore=True), _say_nothing))[0]
+        return await _open_servers(parts, settings, Plan(eventstore=True), _say_nothing)
     except Refused as refused:
         uri = running_uri(settings.data / "eventstore") if refused.refusal is FOLDER_IN_USE else ""
         if not uri:
             raise
-        return settings.model_copy(update={"eventstore_uri": uri})
+        return _Servers(settings.model_copy(update={"eventstore_uri": uri}))
 
 
 def _say_nothing(_en: str, _fr: str) -> None:
@@ -135,8 +135,8 @@ async def open_installation(settings: Settings, plan: Plan, say: Say) -> AsyncIt
         check_port(settings.host, settings.port)
     try:
         async with contextlib.AsyncExitStack() as parts:
-            settings, kafka = await _open_servers(parts, settings, plan, say)
-            kernel = await _open_kernel(parts, settings, kafka, plan)
+            servers = await _open_servers(parts, settings, plan, say)
+            settings, kernel = servers.settings, await _open_kernel(parts, servers, plan)
             async with asyncio.TaskGroup() as group:
                 tasks = _Tasks(group)
                 try:
@@ -179,15 +179,23 @@ class _Tasks:
             task.cancel()
 
 
-async def _open_servers(
-    parts: contextlib.AsyncExitStack, settings: Settings, plan: Plan, say: Say
-) -> tuple[Settings, Kafka | None]:
-    """Opens the embedded servers that are wanted; gives settings that name them."""
+@dataclass(frozen=True, slots=True)
+class _Servers:
+    """The settings, which name every server, and how to reach those that run in this process."""
+
+    settings: Settings
     kafka: Kafka | None = None
+    store: EventStore | None = None
+
+
+async def _open_servers(parts: contextlib.AsyncExitStack, settings: Settings, plan: Plan, say: Say) -> _Servers:
+    """Opens the embedded servers that are wanted."""
+    kafka: Kafka | None = None
+    store: EventStore | None = None
     if plan.eventstore or (plan.embedded and not settings.eventstore_uri):
         node = EmbeddedEventStore(settings.data / "eventstore", settings.eventstore_port)
         await parts.enter_async_context(node)
-        settings = settings.model_copy(update={"eventstore_uri": node.uri})
+        settings, store = settings.model_copy(update={"eventstore_uri": node.uri}), node.direct
         where = node.uri if plan.eventstore else f"{LOOPBACK}:{node.port}"
         say(
             f"event store: embedded, for laptops and not for production ({where})",
@@ -202,17 +210,17 @@ async def _open_servers(
             f"Kafka: in this process, for laptops and not for production ({kafka.bootstrap})",
             f"Kafka : dans ce processus, pour un portable et non la production ({kafka.bootstrap})",
         )
-    return settings, kafka
+    return _Servers(settings, kafka, store)
 
 
-async def _open_kernel(
-    parts: contextlib.AsyncExitStack, settings: Settings, kafka: Kafka | None, plan: Plan
-) -> Kernel | None:
+async def _open_kernel(parts: contextlib.AsyncExitStack, servers: _Servers, plan: Plan) -> Kernel | None:
     if not plan.services and not plan.relays:
         return None
-    _require(settings)
+    _require(servers.settings)
     name = next(iter(plan.services)) if len(plan.services) == 1 else "regard"
-    return await parts.enter_async_context(open_kernel(settings, name, kafka=kafka))
+    return await parts.enter_async_context(
+        open_kernel(servers.settings, name, kafka=servers.kafka, store=servers.store)
+    )
 
 
 async def _start(

@@ -123,17 +123,22 @@ class Kernel:
 
 @contextlib.asynccontextmanager
 async def open_kernel(
-    settings: Settings, name: str, *, kafka: Kafka | None = None, clock: Clock = system_clock
+    settings: Settings,
+    name: str,
+    *,
+    kafka: Kafka | None = None,
+    store: EventStore | None = None,
+    clock: Clock = system_clock,
 ) -> AsyncIterator[Kernel]:
     """The kernel of a process called `name`, on the event store and Kafka of the settings.
 
-    `kafka`: in place of the settings' own, for the embedded one. Raises BadInternalKey, OSError.
+    `kafka`, `store`: in place of the settings' own, for the embedded ones. Raises BadInternalKey, OSError.
     """
     tokens = ServiceTokens(load_internal_key(settings), name, clock)
     addresses = dict(settings.address)
     kernel = Kernel(
         settings=settings,
-        store=KurrentEventStore(settings.eventstore_uri),
+        store=store or KurrentEventStore(settings.eventstore_uri),
         codec=Codec(contracts.event_files()),
         kafka=kafka or Kafka(settings.kafka_bootstrap),
         clock=clock,

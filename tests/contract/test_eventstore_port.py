@@ -1,4 +1,7 @@
-"""One suite for every event store: the twin in memory, and a node (REGARD_EVENTSTORE_URI, or the embedded one)."""
+"""One suite for every event store: the twin in memory, the embedded one from within, and a node.
+
+The node is the one at REGARD_EVENTSTORE_URI, or the embedded one from outside.
+"""
 
 import asyncio
 import os
@@ -27,12 +30,15 @@ NO_STREAM, ANY, EXISTS = ExpectedState.NO_STREAM, ExpectedState.ANY, ExpectedSta
 DEADLINE_S = 20
 
 
-@pytest.fixture(params=["memory", "node"])
+@pytest.fixture(params=["memory", "direct", "node"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[EventStore]:
     async with AsyncExitStack() as stack:
         opened: EventStore
         if request.param == "memory":
             opened = MemoryEventStore(system_clock)
+        elif request.param == "direct":
+            node = await stack.enter_async_context(EmbeddedEventStore(tmp_path))
+            opened = node.direct
         elif uri := os.environ.get("REGARD_EVENTSTORE_URI"):
             opened = KurrentEventStore(uri)
         else:

@@ -1,7 +1,6 @@
 """The event store on a KurrentDB or EventStoreDB node, or on anything that speaks its Streams protocol."""
 
 import asyncio
-import json
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
@@ -93,9 +92,7 @@ class KurrentEventStore:
 
     async def set_retention(self, stream: str, *, max_count: int | None = None, max_age_s: int | None = None) -> None:
         """See EventStore."""
-        limits = {"$maxCount": max_count, "$maxAge": max_age_s}
-        data = json.dumps({name: limit for name, limit in limits.items() if limit is not None}).encode()
-        event = NewEvent("$metadata", data, {}, uuid.uuid4())
+        event = NewEvent("$metadata", wire.retention(max_count, max_age_s), {}, uuid.uuid4())
         await self._appender.append(f"$${stream}", (event,), ExpectedState.ANY, wire.JSON)
 
     async def close(self) -> None:

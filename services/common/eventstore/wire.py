@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
@@ -107,17 +108,27 @@ def recorded(answer: ReadResp) -> Recorded | None:
         id=uuid.UUID(event.id.string),
         type=event.metadata["type"],
         data=event.data,
-        metadata=MappingProxyType(_metadata(event.custom_metadata)),
+        metadata=metadata(event.custom_metadata),
         # `created` counts tenths of microseconds since 1970.
         recorded_at=_EPOCH + timedelta(microseconds=int(event.metadata["created"]) // 10),
     )
 
 
-def _metadata(data: bytes) -> dict[str, str]:
-    if not data:
-        return {}
-    decoded = json.loads(data)
-    return {key: value for key, value in decoded.items() if isinstance(value, str)}
+def metadata(data: bytes) -> Mapping[str, str]:
+    """An event's metadata from its bytes."""
+    decoded = json.loads(data) if data else {}
+    return MappingProxyType({key: value for key, value in decoded.items() if isinstance(value, str)})
+
+
+def metadata_bytes(metadata: Mapping[str, str]) -> bytes:
+    """An event's metadata as they are stored."""
+    return json.dumps(dict(metadata), separators=(",", ":")).encode()
+
+
+def retention(max_count: int | None, max_age_s: int | None) -> bytes:
+    """What a stream's metadata say of how long its events are kept."""
+    limits = {"$maxCount": max_count, "$maxAge": max_age_s}
+    return json.dumps({name: limit for name, limit in limits.items() if limit is not None}).encode()
 
 
 def append(
@@ -150,7 +161,7 @@ def append(
             BatchAppendReq.ProposedMessage(
                 id=UUID(string=str(event.id)),
                 metadata={"type": event.type, "content-type": content_type},
-                custom_metadata=json.dumps(dict(event.metadata), separators=(",", ":")).encode(),
+                custom_metadata=metadata_bytes(event.metadata),
                 data=event.data,
             )
             for event in events

@@ -10,6 +10,7 @@
     wire          values to protocol messages and back
     appends       the writing calls of the servicer
     reads         the reading calls of the servicer
+    direct        the event store for the process that brings it
     node          folder, lock, port, start and stop
 
 Positions start at 1 and grow by commit; a position is never given twice to an event.

@@ -96,6 +96,10 @@ class Journal:
         self._adopt(transaction)
         return Batch(outcomes, tuple(transaction.recorded), self.position)
 
+    def known(self, stream: str) -> Head | None:
+        """What is committed of `stream`, if that is at hand; for every thread."""
+        return self._heads.get(stream)
+
     def head(self, stream: str) -> Head:
         """What is committed of `stream`; the empty Head if nothing is."""
         if known := self._heads.get(stream):

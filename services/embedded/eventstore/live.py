@@ -32,12 +32,12 @@ class Live:
         self.position = position
         if len(self._events) > 2 * _KEPT_EVENTS or self._bytes > 2 * _KEPT_BYTES:
             self._forget()
-        self._wake()
+        self.wake()
 
     def close(self) -> None:
         """Ends every wait."""
         self.closed = True
-        self._wake()
+        self.wake()
 
     def after(self, position: int) -> list[Recorded] | None:
         """The events after `position`, or None if some of them are no longer kept."""
@@ -46,11 +46,12 @@ class Live:
         return self._events[bisect_right(self._events, position, key=_by_position) :]
 
     async def news(self, position: int) -> None:
-        """Waits until something after `position` is committed, or until the end."""
-        while self.position <= position and not self.closed:
+        """Waits until there may be something after `position`, or until the end."""
+        if self.position <= position and not self.closed:
             await self._news.wait()
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Lets everyone who waits look again."""
         self._news.set()
         self._news = asyncio.Event()
 

@@ -18,6 +18,7 @@ from services.embedded.eventstore.answers import Context
 from services.embedded.eventstore.appends import Appends
 from services.embedded.eventstore.commits import GroupCommit
 from services.embedded.eventstore.database import FILE_NAME
+from services.embedded.eventstore.direct import DirectEventStore
 from services.embedded.eventstore.journal import Batch, Journal
 from services.embedded.eventstore.live import Live
 from services.embedded.eventstore.log import Log
@@ -47,6 +48,8 @@ class EmbeddedEventStore:
         self._folder, self._host, self._asked_port, self._clock = folder, host, port, clock
         self._closing = contextlib.AsyncExitStack()
         self.port = port
+        self.direct: DirectEventStore
+        """For this process, once it serves."""
 
     @property
     def uri(self) -> str:
@@ -71,6 +74,7 @@ class EmbeddedEventStore:
 
             commits = GroupCommit(journal, publish)
             opened.push_async_callback(commits.close)
+            self.direct = DirectEventStore(journal, commits, log, live)
             server = grpc.aio.server(options=_OPTIONS)
             appends = Appends(commits)
             server.add_generic_rpc_handlers(self._handlers(appends, Reads(log, live)))

@@ -6,14 +6,20 @@ uses meanwhile and that is emptied afterwards; an SQLite file, or a database of 
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from services.embedded.kafka import EmbeddedKafka
 from tests.genuine import KafkaServer, PostgresServer, create_database, drop_database, everything_in
+from tests.product import Product
+from tests.spread import Spread
 
+Result = TypeVar("Result")
 Broker = EmbeddedKafka | KafkaServer
+Installed = Product | Spread
 
 is_real = False
 """Whether the tests were asked to run on genuine servers; tests/conftest.py sets it."""
@@ -83,6 +89,23 @@ async def installation(folder: Path) -> AsyncIterator[dict[str, object]]:
         yield {"kafka_bootstrap": broker.connection().bootstrap, "database_url": _databases[folder]}
 
 
+@contextmanager
+def product(folder: Path, *more: str) -> Iterator[Installed]:
+    """The whole product with these further targets: in one process or, on genuine servers, each part in its own."""
+    with ExitStack() as stack:
+        if is_real:
+            servers = {
+                "REGARD_KAFKA_BOOTSTRAP": stack.enter_context(kafka({})).connection().bootstrap,
+                "REGARD_DATABASE_URL": _waited_for(create_database(database_server())),
+            }
+            stack.callback(lambda: _waited_for(drop_database(servers["REGARD_DATABASE_URL"])))
+            started: Installed = Spread(folder, *more, **servers)
+        else:
+            started = Product(folder, "all", *more)
+        stack.callback(started.close)
+        yield started
+
+
 async def at_rest(folder: Path) -> bytes:
     """Every byte that an installation keeps: its files, and the name and content of each table in its database."""
     files = await asyncio.to_thread(lambda: [path.read_bytes() for path in folder.rglob("*") if path.is_file()])
@@ -93,6 +116,12 @@ async def at_rest(folder: Path) -> bytes:
 def close() -> None:
     """Ends the servers that were started, and leaves nothing on one that was given."""
     for url in _databases.values():
-        asyncio.run(drop_database(url))
+        _waited_for(drop_database(url))
     for server in (*_brokers, *_postgres):
         server.stop()
+
+
+def _waited_for(work: Coroutine[None, None, Result]) -> Result:
+    """The result, wherever this is called: a loop may be at hand, and none is disturbed."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()

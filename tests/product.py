@@ -46,9 +46,11 @@ class Product:
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         with self.out.open("wb") as out, self.err.open("ab") as err:
-            return subprocess.Popen(
-                [sys.executable, "-m", "services", *self._targets], stdout=out, stderr=err, env=self.environment
-            )
+            return subprocess.Popen(self._command, stdout=out, stderr=err, env=self.environment)
+
+    @property
+    def _command(self) -> list[str]:
+        return [sys.executable, "-m", "services", *self._targets]
 
     def until(self, condition: Callable[[], bool]) -> None:
         """Waits for something that has to happen."""
@@ -68,6 +70,11 @@ class Product:
     def code(self) -> str:
         """The code of an installation that nobody has claimed."""
         return (self.data / "keys" / "installation-code").read_text()
+
+    @property
+    def logs(self) -> list[Path]:
+        """Everything that it wrote for operators."""
+        return [self.out, self.err, *self.data.glob("gateway/*.log")]
 
     @property
     def envoy(self) -> int:

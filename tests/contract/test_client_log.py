@@ -196,6 +196,9 @@ def test_records_that_say_nothing_of_entries_are_refused(record: dict[str, objec
         counted([one], [one])
 
 
+INFINITE = '{"index":Infinity,"salt":"","record":""}'
+
+
 def test_openings_are_lines_that_can_be_read() -> None:
     assert [parse_opening(str(one)) for one in EXPLAINED] == EXPLAINED
     for line in (
@@ -203,7 +206,8 @@ def test_openings_are_lines_that_can_be_read() -> None:
         "[]",
         "{}",
         '{"index":0,"salt":"*","record":""}',
-        '{"index":"x","salt":"","record":""}',
+        '{"index":"0","salt":"","record":""}',
+        INFINITE,
         "[" * 9999,
     ):
         with pytest.raises(Unverified, match="VER-01"):

@@ -7,7 +7,6 @@ something is unexplained, which must never be.
 """
 
 import base64
-import binascii
 import json
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
@@ -64,10 +63,12 @@ def parse_opening(line: str) -> Opening:
     """The inverse of `str(opening)`. Raises Unverified."""
     try:
         said = json.loads(line)
-        salt, record = (base64.b64decode(said[name], validate=True) for name in ("salt", "record"))
-        return Opening(int(said["index"]), salt, record)
-    except (ValueError, KeyError, TypeError, RecursionError, binascii.Error):
-        raise malformed("opening", '{"index": n, "salt": base64, "record": base64}') from None
+        index, salt, record = (said[name] for name in ("index", "salt", "record"))
+        if type(index) is int:
+            return Opening(index, base64.b64decode(salt, validate=True), base64.b64decode(record, validate=True))
+    except (ValueError, KeyError, TypeError, RecursionError):  # ValueError: binascii.Error, JSONDecodeError
+        pass
+    raise malformed("opening", '{"index": n, "salt": base64, "record": base64}')
 
 
 def read_openings(file: Path) -> Iterator[Opening]:

@@ -64,9 +64,9 @@ class Accounts:
         self._clock = clock
 
     async def provision(
-        self, profile: Profile, password: str, external_id: str, context: CommandContext
+        self, profile: Profile, password: str, external_id: str, context: CommandContext, *, active: bool = True
     ) -> Provisioned:
-        """Makes the account, or brings the profile of the one that exists up to date.
+        """Makes the account, `active` or not, or brings the profile of the one that exists up to date.
 
         An address that was claimed without the account being made, because something broke between the two, is taken
         up by the same command again. Raises Refused: IDN-07, IDN-09.
@@ -81,7 +81,7 @@ class Accounts:
         password_hash = seal_password_hash(key, await self._passwords.hash(password)) if needs_password else None
         created = False
         if not present.exists or needs_password:
-            created = await self._make(key, email_hash, profile, password_hash, context)
+            created = await self._make(key, email_hash, profile, password_hash, active, context)
         if not created:
             await self._correct(key, profile, context)
         return Provisioned(await self._shown(person_id), created)
@@ -208,10 +208,16 @@ class Accounts:
         return owner
 
     async def _make(
-        self, key: DataKey, email_hash: str, profile: Profile, password_hash: Sealed | None, context: CommandContext
+        self,
+        key: DataKey,
+        email_hash: str,
+        profile: Profile,
+        password_hash: Sealed | None,
+        active: bool,
+        context: CommandContext,
     ) -> bool:
         sealed = seal_profile(key, profile, events_pb2.PersonProvisioned)
-        command = person.Provision(key.subject, email_hash, sealed, password_hash, context.actor)
+        command = person.Provision(key.subject, email_hash, sealed, password_hash, context.actor, active=active)
         outcome = await self._registry.change(key.subject, command, context)
         return any(isinstance(event, events_pb2.PersonProvisioned) for event in outcome.events)
 

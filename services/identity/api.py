@@ -87,7 +87,7 @@ class PeopleApi(PeopleServiceServicer):
 
     async def ProvisionPerson(self, request: pb.ProvisionPersonRequest, context: Context) -> pb.ProvisionPersonResponse:
         provisioned = await self._accounts.provision(
-            request.profile, request.password, request.external_id, rpc.command_context()
+            request.profile, request.password, request.external_id, rpc.command_context(), active=not request.inactive
         )
         return pb.ProvisionPersonResponse(person=provisioned.person, created=provisioned.created)
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from regard_client.importers import BadFile, Report
-from regard_client.importers.mattermost import Export, read_export
+from regard_client.importers.history import History
+from regard_client.importers.mattermost import read_export
 
 TEAM = {"type": "team", "team": {"name": "works", "display_name": "Works"}}
 OPEN = {"type": "channel", "channel": {"team": "works", "name": "hall", "display_name": "The hall", "type": "O"}}
@@ -26,7 +27,7 @@ def post(author: str, message: str, at: int = 1_553_166_657_086, channel: str = 
     return {"type": "post", "post": required | more}
 
 
-def read(path: Path, *lines: dict[str, Any] | bytes, version: bool = True) -> tuple[Export, Report]:
+def read(path: Path, *lines: dict[str, Any] | bytes, version: bool = True) -> tuple[History, Report]:
     first = [{"type": "version", "version": 1}] if version else []
     encoded = [line if isinstance(line, bytes) else json.dumps(line).encode() for line in (*first, *lines)]
     path.write_bytes(b"\n".join(encoded) + b"\n")
@@ -40,16 +41,16 @@ def test_channels_members_and_threads(tmp_path: Path) -> None:
         tmp_path / "e", TEAM, OPEN, PRIVATE, user("awa", "hall", "board", admin=True), user("leo", "hall"), thread
     )
     assert not report.refused
-    hall = export.channels["works", "hall"]
-    assert [(member.username, member.moderates) for member in hall.members] == [("awa", True), ("leo", False)]
+    hall = export.channels["works/hall"]
+    assert [(member.user, member.moderates) for member in hall.members] == [("awa", True), ("leo", False)]
     assert [(one.body, bool(one.reply_to)) for one in hall.posts] == [("Question", False), ("Answer", True)]
     assert hall.posts[1].reply_to == hall.posts[0].id
-    assert export.channels["works", "board"].private
+    assert export.channels["works/board"].private
 
 
 def test_two_posts_of_one_author_in_one_millisecond_are_two(tmp_path: Path) -> None:
     export, _ = read(tmp_path / "e", TEAM, OPEN, user("awa", "hall"), post("awa", "one"), post("awa", "two"))
-    first, second = export.channels["works", "hall"].posts
+    first, second = export.channels["works/hall"].posts
     assert first.id != second.id
 
 
@@ -59,17 +60,17 @@ def test_two_posts_of_one_author_in_one_millisecond_are_two(tmp_path: Path) -> N
         (b"{", "not JSON"),
         (b"\xff\xfe", "not JSON"),
         (b"[" * 100_000, "not JSON"),
-        (b'{"type":"post"}', "without its post"),
+        (b'{"type":"post"}', "no post"),
         (b'{"type":"poll","poll":{}}', "unknown type"),
         (post("nobody", "x"), "user nobody is not in the export"),
-        (post("awa", "x", channel="cellar"), "channel cellar is not of team works"),
+        (post("awa", "x", channel="cellar"), "channel works/cellar is not in the export"),
         (post("awa", " "), "no message"),
         (post("awa", "x" * 20_001), "longer than 20000 characters"),
         (post("awa", "x", at=0), "no create_at"),
         (post("awa", "x", replies=[{"user": "nobody", "message": "y", "create_at": 1}]), "user nobody"),
         (post("awa", "x", replies="many"), "replies is not a list"),
         ({"type": "direct_post", "direct_post": {}}, "direct conversations are not imported"),
-        (b'{"type":"post","post":' + b" " * 4_200_000 + b"{}}", "longer than 4 MiB"),
+        (b'{"type":"post","post":' + b" " * 4_200_000 + b"{}}", "longer than 4096 KiB"),
     ],
 )
 def test_names_a_refused_line_and_takes_nothing_of_it(
@@ -77,7 +78,7 @@ def test_names_a_refused_line_and_takes_nothing_of_it(
 ) -> None:
     export, report = read(tmp_path / "e", TEAM, OPEN, user("awa", "hall"), line, post("awa", "after"))
     assert [(one.line, reason in one.reason) for one in report.refused] == [(5, True)], report.refused
-    assert [one.body for one in export.channels["works", "hall"].posts] == ["after"]
+    assert [one.body for one in export.channels["works/hall"].posts] == ["after"]
 
 
 @pytest.mark.parametrize("first", [{"type": "version", "version": 2}, TEAM])

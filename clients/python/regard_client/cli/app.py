@@ -40,7 +40,7 @@ from regard_client.cli.context import (
 from regard_client.cli.provisioners import provisioners
 from regard_client.client import AsyncRegard, Regard
 from regard_client.errors import RegardError
-from regard_client.importers import BadFile, Progress, Refusal, Report, import_mattermost, import_people
+from regard_client.importers import BadFile, Progress, Refusal, Report, import_mattermost, import_people, import_slack
 from regard_client.session import Session
 
 app = typer.Typer(no_args_is_help=True, help="Regard: everyone can see who looked.", pretty_exceptions_enable=False)
@@ -229,6 +229,12 @@ def people(file: Annotated[Path, typer.Argument(help="LDIF, or CSV with a header
 def mattermost(file: Annotated[Path, typer.Argument(help="Bulk export, JSON Lines.")]) -> None:
     """Bring in channels and their history from a Mattermost bulk export."""
     _import(file, import_mattermost)
+
+
+@imports.command("slack")
+def slack(file: Annotated[Path, typer.Argument(help="Export, ZIP.")]) -> None:
+    """Bring in channels and their history from a Slack export."""
+    _import(file, import_slack)
 
 
 class Importer(Protocol):

@@ -29,8 +29,6 @@ LONGEST_LINE_BYTES = 4 * 1024 * 1024
 
 _PEOPLE = {"person", "organizationalperson", "inetorgperson", "user", "posixaccount", "account"}
 _THINGS = {"computer", "group", "groupofnames", "posixgroup", "organizationalunit", "organization", "dcobject"}
-_NOT_A_PERSON = "entries of the directory that are not people"
-_PASSWORDS = "passwords of the directory are left out: people sign in with one of their own"
 _SWITCHED_OFF_BIT = 2
 """ACCOUNTDISABLE in Active Directory's userAccountControl."""
 
@@ -161,10 +159,10 @@ def _row(record: _Record, report: Report) -> Row | None:
         raise _Refused(reasons.CHANGE(change=change[:20]))
     classes = {value.lower() for value in attributes.get("objectclass", ())}
     if classes & _THINGS or (classes and not classes & _PEOPLE):
-        report.notes[_NOT_A_PERSON] += 1
+        report.note(reasons.NO_PERSON())
         return None
     if attributes.get("userpassword"):
-        report.notes[_PASSWORDS] += 1
+        report.note(reasons.PASSWORDS())
     given, family = first("givenname"), first("sn")
     name = first("displayname") or (f"{given} {family}" if given and family else first("cn", "sn", "givenname"))
     email = first("mail")

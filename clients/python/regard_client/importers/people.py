@@ -133,16 +133,24 @@ async def import_people(regard: AsyncRegard, path: Path, *, progress: Progress =
 
 
 async def provision(
-    regard: AsyncRegard, report: Report, line: int, profile: Profile, *, password: str = "", external_id: str = ""
+    regard: AsyncRegard,
+    report: Report,
+    line: int,
+    profile: Profile,
+    *,
+    file: str = "",
+    password: str = "",
+    external_id: str = "",
+    inactive: bool = False,
 ) -> Person | None:
     """Gives one person an account and counts it; None when Regard refuses the line."""
-    request = ProvisionPersonRequest(profile=profile, password=password, external_id=external_id)
+    request = ProvisionPersonRequest(profile=profile, password=password, external_id=external_id, inactive=inactive)
     try:
         answer = await patiently(partial(regard.people.ProvisionPerson, request))
     except RegardError as error:
         if error.kind not in {"INVALID_ARGUMENT", "ALREADY_EXISTS", "FAILED_PRECONDITION"}:
             raise
-        report.refuse(line, refused_because(error))
+        report.refuse(line, refused_because(error), file)
         return None
     report.count("people", answer.created)
     return answer.person

@@ -1,6 +1,7 @@
 """What an import tells: counts, refused lines, and what was left out on purpose."""
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
@@ -57,6 +58,10 @@ class Report:
         """Counts something imported."""
         (self.created if created else self.present)[kind] += how_many
 
+    def note(self, what: Said, how_many: int = 1) -> None:
+        """Counts what Regard has no place for."""
+        self.notes[what.words(self.language)] += how_many
+
     def refuse(self, line: int, reason: Said | str, file: str = "") -> None:
         """Names a line that is not imported."""
         self.refused.append(Refusal(file, line, reason if isinstance(reason, str) else reason.text(self.language)))
@@ -91,6 +96,15 @@ async def each(step: str, items: Iterable[Item], do: Callable[[Item], Awaitable[
     async with asyncio.TaskGroup() as group:
         for item in todo:
             group.create_task(one(item))
+
+
+def is_text(value: object) -> bool:
+    """Whether all of a JSON value can be written as UTF-8: its escapes can also name halves of characters."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except (UnicodeEncodeError, RecursionError):
+        return False
+    return True
 
 
 def silent(step: str, done: int, total: int) -> None:

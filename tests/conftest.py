@@ -3,8 +3,13 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import parts
+
+# How long something takes says how busy the machine is, and decides no test.
+settings.register_profile("regard", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.load_profile("regard")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -55,6 +55,10 @@ class LedgerApi(LedgerServiceServicer):
             async for frame in frames:
                 yield frame
 
+    async def GetReceipt(self, request: pb.GetReceiptRequest, context: Context) -> pb.GetReceiptResponse:
+        receipt = await self._ledger.receipt(rpc.caller(), request.group_id, request.access_id)
+        return pb.GetReceiptResponse(receipt=receipt)
+
 
 class AuditQueryApi(AuditQueryServiceServicer):
     """The ledger, for auditors."""

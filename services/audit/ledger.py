@@ -11,7 +11,10 @@ from regard.common.v1.common_pb2 import Purpose
 
 from services.access import Action, Guard, Object, Sight
 from services.audit import queries
+from services.audit.log.receipts import reader_of
+from services.audit.log.transparency import TransparencyLog
 from services.audit.queries import Key, Page, Wanted
+from services.audit.refusals import NO_SUCH_ACCESS, READER_NOT_SHOWN
 from services.audit.shown import Shown, by_name, by_rule
 from services.audit.views import HOUR_US
 from services.common.database import Database
@@ -37,9 +40,10 @@ class Part:
 class Ledger:
     """The ledger as those concerned and auditors may read it."""
 
-    def __init__(self, guard: Guard, database: Database) -> None:
+    def __init__(self, guard: Guard, database: Database, log: TransparencyLog) -> None:
         self._guard = guard
         self._database = database
+        self._log = log
 
     async def of_group(
         self, caller: Caller, group_id: str, object_id: str, period: Period, part: Part
@@ -96,6 +100,23 @@ class Ledger:
         )
         async with self._database.read() as connection:
             return await queries.lines(connection, wanted, part.after, part.size)
+
+    async def receipt(self, caller: Caller, group_id: str, access_id: str) -> bytes:
+        """What proves an access: to whoever looked, and to those whom the group's rules show the reader by name.
+
+        Others get none, since the place of its leaf tells the second of an access that is shown by the hour.
+        """
+        receipts = await self._log.receipts()
+        row = await receipts.find(group_id, access_id)
+        reader_id, reader_kind = reader_of(row) if row else ("", READER_KIND_UNSPECIFIED)
+        if reader_id != caller.person_id:
+            sight = await self._guard.sight(caller, group_id, Action.READ_LEDGER)
+            await self._guard.enter(sight, (ledger_of(sight),))
+            if reader_id and not by_rule(sight.policy.rules.readers).names(reader_kind):
+                raise READER_NOT_SHOWN()
+        if row is None:
+            raise NO_SUCH_ACCESS()
+        return await receipts.of(row)
 
 
 def ledger_of(sight: Sight) -> Object:

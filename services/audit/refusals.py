@@ -50,6 +50,14 @@ RECORD_ERASED = refusal(
     remedy_en="The log keeps the tombstone: entry {index}.",
     remedy_fr="Le journal en garde la trace : entrée {index}.",
 )
+READER_NOT_SHOWN = refusal(
+    "AUD-07",
+    Kind.PERMISSION_DENIED,
+    en="This group’s rules do not show this reader by name, and a receipt would.",
+    fr="Les règles de ce groupe ne montrent pas cette personne par son nom, et un reçu le ferait.",
+    remedy_en="Whoever looked can ask for the receipt; so can you, once the group’s rules show readers by name.",
+    remedy_fr="Qui a regardé peut demander le reçu ; vous aussi, si les règles du groupe montrent les noms.",
+)
 LOG_STORAGE_AWAY = refusal(
     "AUD-10",
     Kind.UNAVAILABLE,

@@ -9,6 +9,7 @@ from services.access import Guard
 from services.audit.api import AuditQueryApi, LedgerApi
 from services.audit.ledger import Ledger
 from services.audit.ledgercheck import ledger_against_streams
+from services.audit.log.transparency import TransparencyLog
 from services.audit.views import ledger
 from services.audit.watch import Watch
 from services.common.kernel import Kernel, Service
@@ -16,9 +17,10 @@ from services.common.settings import Settings
 
 
 def build(settings: Settings, kernel: Kernel) -> Service:
-    """The service, not yet running."""
+    """The service, not yet running. Raises BadMasterKey, OSError; Refused (AUD-18)."""
     guard, database, view = Guard.of(kernel), kernel.database("audit"), ledger()
-    readings = Ledger(guard, database)
+    log = TransparencyLog(settings, kernel)
+    readings = Ledger(guard, database, log)
     return Service(
         name="audit",
         servicers=(
@@ -27,6 +29,7 @@ def build(settings: Settings, kernel: Kernel) -> Service:
         ),
         projections=(view,),
         checks=(ledger_against_streams(kernel.store, database, kernel.clock),),
-        tasks=(guard.run,),
+        tasks=(guard.run, log.run),
+        http=log.http(),
         revoked=guard.revoked,
     )

@@ -36,6 +36,10 @@ class Shown:
     unnamed: tuple[ReaderKind, ...] | None
     capacity: bool
 
+    def names(self, kind: int) -> bool:
+        """Whether readers in that capacity appear by name."""
+        return self.unnamed is not None and kind not in self.unnamed
+
 
 _EVERYONE_BY_NAME = Shown(unnamed=(), capacity=True)
 _SHOWN: Mapping[ReadersShown, Shown] = {

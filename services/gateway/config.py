@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from services.common.contracts import Method
 from services.gateway.replies import Node, local_replies
-from services.gateway.routes import IDENTITY_HTTP, JWKS_PATH, PAGE, SILENCE_S, routed, routes, token_rules
+from services.gateway.routes import AUDIT_HTTP, IDENTITY_HTTP, JWKS_PATH, PAGE, SILENCE_S, routed, routes, token_rules
 
 JWKS_CACHE_S = 300
 """A new signing key must be published for longer than this before it signs."""
@@ -55,6 +55,8 @@ class Addresses:
     """gRPC, by the service's name in the contract: identity, groups, feed, chat, audit. They may share one address."""
     identity_http: Address
     """Serves /.well-known/jwks.json."""
+    audit_http: Address
+    """Serves the log of accesses, /log/…."""
     page: Address
     """Answers every path that nothing else claims."""
 
@@ -118,6 +120,7 @@ def configuration(methods: Sequence[Method], descriptors: bytes, addresses: Addr
             "clusters": [
                 *(_grpc_cluster(key, addresses.services[key]) for key in keys),
                 _cluster(IDENTITY_HTTP, addresses.identity_http),
+                _cluster(AUDIT_HTTP, addresses.audit_http),
                 _cluster(PAGE, addresses.page),
             ],
         },

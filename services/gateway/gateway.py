@@ -21,7 +21,7 @@ from services.gateway import refusals
 from services.gateway.config import Address, Addresses, Edge, Limits, configuration
 from services.gateway.descriptors import descriptor_set
 from services.gateway.replies import Node
-from services.gateway.routes import IDENTITY_HTTP, PAGE
+from services.gateway.routes import AUDIT_HTTP, IDENTITY_HTTP, PAGE
 
 _START_S = 30
 _STOP_S = 5
@@ -149,6 +149,7 @@ def addresses_of(settings: Settings) -> Addresses:
     return Addresses(
         services={service: _address(settings, service) for service in services},
         identity_http=_address(settings, IDENTITY_HTTP),
+        audit_http=_address(settings, AUDIT_HTTP),
         page=_address(settings, PAGE),
     )
 

@@ -20,6 +20,8 @@ SCIM_PREFIX = "/scim/v2/"
 GRPC_PREFIX = "/regard."
 PAGE = "page"
 IDENTITY_HTTP = "identity_http"
+AUDIT_HTTP = "audit_http"
+LOG_PREFIX = "/log/"
 
 _PER_ROUTE = "type.googleapis.com/envoy.config.route.v3.FilterConfig"
 _RETRIES: Node = {"retry_on": "connect-failure,refused-stream,reset-before-request", "num_retries": 2}
@@ -52,6 +54,7 @@ def routes(methods: Sequence[Method]) -> list[Node]:
         {"name": "rest", "match": {"prefix": REST_PREFIX}, "route": {"cluster": PAGE}},
         # Checked by identity: provisioning clients have tokens of their own.
         _http_route("scim", {"prefix": SCIM_PREFIX}, IDENTITY_HTTP),
+        _http_route("log", {"prefix": LOG_PREFIX}, AUDIT_HTTP),
         _http_route("jwks", {"path": JWKS_PATH}, IDENTITY_HTTP),
         _http_route("page", {"prefix": "/"}, PAGE),
     ]

@@ -223,7 +223,8 @@ async def gateway_with_services(
         identity = await stack.enter_async_context(serve_http(_jwks_app(issuer), "127.0.0.1"))
         page = await stack.enter_async_context(serve_http(_page_app(), "127.0.0.1"))
         services = {method.service: Address("127.0.0.1", grpc_port) for method in contracts.methods()}
-        addresses = Addresses(services, Address("127.0.0.1", identity.port), Address("127.0.0.1", page.port))
+        log = await stack.enter_async_context(serve_http(_log_app(), "127.0.0.1"))
+        addresses = Addresses(services, *(Address("127.0.0.1", one.port) for one in (identity, log, page)))
         gateway = Gateway(Settings(data=folder, **settings), addresses, 0, limits=limits)  # type: ignore[arg-type]
         await stack.enter_async_context(gateway)
         url = f"http://127.0.0.1:{gateway.port}"
@@ -240,6 +241,13 @@ def _jwks_app(issuer: Issuer) -> Starlette:
         return JSONResponse(issuer.jwks())
 
     return Starlette(routes=[Route("/.well-known/jwks.json", jwks)])
+
+
+def _log_app() -> Starlette:
+    async def log(request: Request) -> Response:
+        return PlainTextResponse(f"log {request.url.path}", headers={"cache-control": "public, max-age=1"})
+
+    return Starlette(routes=[Route("/log/{path:path}", log)])
 
 
 def _page_app() -> Starlette:

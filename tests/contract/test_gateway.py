@@ -395,6 +395,14 @@ async def test_answers_carry_security_headers_and_name_no_software(edge: Behind,
     assert not [name for name in headers if name.startswith("x-envoy")]
 
 
+async def test_the_log_is_for_everyone_and_says_what_may_be_kept(edge: Behind) -> None:
+    for path in ("/log/checkpoint", "/log/tile/0/x001/234.p/8"):
+        for headers in ({}, {"authorization": "Bearer nonsense"}):
+            answer = await edge.http.get(path, headers=headers)
+            assert (answer.status_code, answer.text) == (200, f"log {path}")
+            assert answer.headers["cache-control"] == "public, max-age=1"
+
+
 async def test_everything_else_is_the_pages(edge: Behind) -> None:
     assert (await edge.http.get("/healthz")).text == "ok\n"
     assert "keys" in (await edge.http.get("/.well-known/jwks.json")).json()

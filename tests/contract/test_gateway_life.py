@@ -28,7 +28,7 @@ MESSAGES = f"/v1/rooms/{ROOM}/messages"
 
 
 def a_gateway(folder: Path, port: int = 0, host: str = "127.0.0.1") -> Gateway:
-    addresses = Addresses({method.service: NOWHERE for method in contracts.methods()}, NOWHERE, NOWHERE)
+    addresses = Addresses({method.service: NOWHERE for method in contracts.methods()}, NOWHERE, NOWHERE, NOWHERE)
     return Gateway(Settings(data=folder, host=host), addresses, port)
 
 

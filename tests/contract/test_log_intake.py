@@ -93,7 +93,9 @@ class Recorded(Site):
 
     async def receipt(self, group_id: str, access_id: str) -> bytes:
         """What proves an access."""
-        return await self.receipts.of(await self.receipts.record_of(group_id, access_id))
+        row = await self.receipts.find(group_id, access_id)
+        assert row is not None
+        return await self.receipts.of(row)
 
 
 @pytest.fixture
@@ -227,11 +229,11 @@ async def test_an_event_store_restored_from_an_old_copy_is_refused(recorded: Rec
 async def test_a_receipt_proves_the_access_without_us(recorded: Recorded) -> None:
     group_id, reader = person(), person()
     ids = [*(await recorded.access(group_id, 3, reader)), *(await recorded.access(group_id, 300))]
-    await refused(recorded.receipt(group_id, ids[0]), "AUD-04")
+    assert await recorded.receipts.find(group_id, ids[0]) is None
     await recorded.read()
     await refused(recorded.receipt(group_id, ids[0]), "AUD-05")
     await recorded.sequence()
-    await refused(recorded.receipt(person(), ids[0]), "AUD-04")
+    assert await recorded.receipts.find(person(), ids[0]) is None
     for number in (0, 1, 2, 150, 302):
         receipt = await recorded.receipt(group_id, ids[number])
         verified = verify_receipt(receipt, recorded.policy)

@@ -6,6 +6,8 @@ import asyncio
 import json
 from dataclasses import dataclass
 
+from regard.audit.v1.events_pb2 import ReaderKind
+
 from regard_client.verify.checkpoint import Checkpoint
 from regard_client.verify.hashing import leaf_hash
 from regard_client.verify.notes import parse_note
@@ -16,7 +18,7 @@ from services.audit.log.keys import LogKeys
 from services.audit.log.records import leaf
 from services.audit.log.storage import Storage
 from services.audit.log.vault import Row, Vault
-from services.audit.refusals import NO_SUCH_ACCESS, NOT_YET_PROVABLE, RECORD_ERASED
+from services.audit.refusals import NOT_YET_PROVABLE, RECORD_ERASED
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,23 +38,18 @@ class Receipts:
         self._keys = keys
         self._published: Published | None = None
 
-    async def record_of(self, group_id: str, access_id: str) -> Row:
-        """What was written down of an access. Raises Refused: AUD-04, AUD-05, AUD-06."""
-        row = await self._vault.find(group_id, access_id)
-        if row is None:
-            raise NO_SUCH_ACCESS()
-        if row.salt is None or row.record is None:
-            raise await self._erased(row)
-        return row
+    async def find(self, group_id: str, access_id: str) -> Row | None:
+        """What was written down of an access; None if there is none in that group, or not yet."""
+        return await self._vault.find(group_id, access_id)
 
     async def of(self, row: Row) -> bytes:
-        """The receipt for a row, as a file. Raises Refused: AUD-05 while it is not published."""
+        """The receipt for a row, as a file. Raises Refused: AUD-05 while it is not published, AUD-06 when erased."""
+        if row.salt is None or row.record is None:
+            raise await self._erased(row)
         index = await self._vault.leaf_of(row.number)
         published = await self.published()
         if index is None or published is None or index >= published.checkpoint.size:
             raise NOT_YET_PROVABLE()
-        if row.salt is None or row.record is None:
-            raise await self._erased(row)
         tree = published.checkpoint
         hashes = await asyncio.to_thread(self._proof, index, tree.size)
         verify_inclusion(leaf_hash(leaf(row.commitment)), index, tree.size, hashes, tree.root)
@@ -82,3 +79,10 @@ class Receipts:
         said = json.loads(stone.record) if stone and stone.record else {}
         index = await self._vault.leaf_of(row.tombstone) if row.tombstone is not None else None
         return RECORD_ERASED(reason=str(said.get("reason", "?")), index="?" if index is None else str(index))
+
+
+def reader_of(row: Row) -> tuple[str, int]:
+    """Who looked, and in which capacity (a ReaderKind), as the record of an access says; nobody if that is erased."""
+    said = json.loads(row.record or b"{}").get("access", {})
+    kind = ReaderKind.Value(said.get("reader_kind", "READER_KIND_UNSPECIFIED"))
+    return str(said.get("reader_id", "")), kind

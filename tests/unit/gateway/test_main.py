@@ -8,7 +8,7 @@ from services.common import contracts
 from services.common.errors import Refused
 from services.gateway.__main__ import main
 
-NAMES = sorted({method.service for method in contracts.methods()} | {"identity_http", "page"})
+NAMES = sorted({method.service for method in contracts.methods()} | {"audit_http", "identity_http", "page"})
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import sys
 import traceback
 from collections.abc import Iterator, MutableMapping
 from types import TracebackType
-from typing import Any, cast
+from typing import Any, TextIO, cast
 
 import prometheus_client
 import structlog
@@ -86,7 +86,7 @@ def configure_logs(level: str = "info") -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=lambda *_: structlog.WriteLogger(sys.stderr),
+        logger_factory=lambda *_: structlog.WriteLogger(cast(TextIO, _Lines())),
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()
@@ -96,6 +96,18 @@ def configure_logs(level: str = "info") -> None:
             library.handlers.clear()
             library.propagate = True
     root.setLevel(max(threshold, logging.WARNING))
+
+
+class _Lines:
+    """Stderr, where a line that cannot be written is left out: a full disk must not end what it is told of."""
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            sys.stderr.flush()
 
 
 class _Libraries(logging.Handler):

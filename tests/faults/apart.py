@@ -14,10 +14,10 @@ PARTS = ("eventstore", "relay", *SERVICES, "gateway")
 class Apart:
     """An installation that runs in these processes; `variables` tell all of them where to find something else."""
 
-    def __init__(self, folder: Path, **variables: str) -> None:
+    def __init__(self, folder: Path, eventstore_port: int = 0, **variables: str) -> None:
         """`variables`: REGARD_… for all; without REGARD_KAFKA_BOOTSTRAP there is an embedded Kafka."""
         self._folder = folder
-        self.eventstore_port = free_port()
+        self.eventstore_port = eventstore_port or free_port()
         self._shared = {
             "REGARD_DATA": str(folder / "data"),
             "REGARD_PORT": str(free_port()),
@@ -63,6 +63,11 @@ class Apart:
         """Ends all of it."""
         for part in self.parts.values():
             part.close()
+
+    async def add(self, name: str, target: str) -> None:
+        """Starts one more process of a part."""
+        self.parts[name] = Product(self._folder / name, target, **self._shared)
+        await self._ready(name)
 
     def _start(self, name: str, **variables: str) -> None:
         self.parts[name] = Product(self._folder / name, name, **(self._shared | variables))

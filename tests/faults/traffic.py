@@ -76,9 +76,13 @@ class Traffic:
         self._heard: list[chat.Message] = []
         self._cursor = ""
         self._followed = 0
+        """How many live streams told the follower of messages."""
         self._absences = 0
         self._away = 0
         """Number of the present absence, from when the removal was acknowledged until an invitation is sent."""
+
+        self._refused = 0
+        """Number of the last absence during which they were told that there is nothing for them."""
 
     # ------------------------------------------------------------------------------------------ what there is
 
@@ -110,7 +114,7 @@ class Traffic:
             opened = await moderator.chat.OpenRoom(chat.OpenRoomRequest(group_id=self.group_id, name="Room"))
             self.room_id = opened.room.id
             async for frame in clients[FOLLOWER].chat.Subscribe(chat.SubscribeRequest()):
-                self._cursor, self._followed = frame.cursor, 1
+                self._cursor = frame.cursor
                 break
 
     async def run(self, url: str, stop: asyncio.Event) -> None:
@@ -228,14 +232,14 @@ class Traffic:
     async def _follow(self, client: AsyncRegard, stop: asyncio.Event) -> None:
         """The follower follows live, and resumes from the cursor whenever the stream ends."""
         while not stop.is_set():
-            begun = False
+            told = False
             with contextlib.suppress(RegardError):
                 async for frame in client.chat.Subscribe(chat.SubscribeRequest(cursor=self._cursor)):
-                    if not begun:
-                        begun, self._followed = True, self._followed + 1
                     self._cursor = frame.cursor
                     if frame.WhichOneof("frame") == "message":
                         self._heard.append(frame.message)
+                        self._followed += not told
+                        told = True
                     if stop.is_set():
                         return
             await asyncio.sleep(_RETRY_S)
@@ -261,7 +265,8 @@ class Traffic:
             if await self._insist_once(moderator, lambda **key: moderator.groups.RemoveMember(remove, **key), stop):
                 self._absences += 1
                 self._away = self._absences
-                await asyncio.sleep(self._draw.uniform(0, 0.1))
+                while self._refused < self._away and not stop.is_set():  # until they have tried at least once
+                    await asyncio.sleep(_RETRY_S)
             if not stop.is_set():
                 self._away = 0
                 await self._come(moderator, visitor, VISITOR, stop)
@@ -282,10 +287,13 @@ class Traffic:
             try:
                 answer = await read(VISITOR, visitor)
             except RegardError as error:
-                if error.kind not in _NOT_HERE:
+                if error.kind in _NOT_HERE:
+                    self._refused = max(away, self._refused)
+                else:
                     await self._bear(visitor, error)
                 continue
             if away and away == self._away:
+                self._refused = away
                 self.violations.append(f"read after the removal: {type(answer).__name__}")
 
     async def say(self, url: str, who: str) -> None:
@@ -361,7 +369,7 @@ class Traffic:
             unrecorded = shown - covered[self.ids[who]]
             assert not unrecorded, f"{who} was shown, and it is not in the ledger: {sorted(unrecorded)[:5]}"
         lives = sum(entry.reader_id == self.ids[FOLLOWER] and entry.action == ACTION_LIVE for entry in entries)
-        assert lives >= self._followed, f"{self._followed} streams of the follower's, {lives} recorded"
+        assert lives >= self._followed, f"{self._followed} streams told the follower something, {lives} are recorded"
         access_ids = Counter(entry.access_id for entry in entries)
         assert max(access_ids.values(), default=1) == 1, access_ids.most_common(3)
 

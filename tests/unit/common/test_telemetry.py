@@ -1,3 +1,4 @@
+import contextlib
 import json
 import logging
 from collections.abc import Iterator
@@ -49,6 +50,17 @@ def test_a_record_keeps_its_sentence_and_allowed_values(stderr: Stderr) -> None:
     assert (line["position"], line["stream"], line["duration_s"]) == (42, "group-1", 0.5)
     assert (line["level"], line["source"]) == ("info", "services.relay")
     assert str(line["timestamp"]).endswith("Z")
+
+
+def test_a_line_that_cannot_be_written_ends_nothing(stderr: Stderr, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open("/dev/full", "w", buffering=1) as full:
+        monkeypatch.setattr("sys.stderr", full)
+        telemetry.logger("services.relay").warning("the disk is full", position=1)
+        monkeypatch.undo()
+        telemetry.logger("services.relay").warning("and now it is not", position=2)
+        with contextlib.suppress(OSError):
+            full.close()
+    assert [line["position"] for line in stderr.lines()] == [2]
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def test_a_room_says_what_it_is_and_what_it_names_is_there(room: Path) -> None:
         assert word in text, f"{word} is missing"
     for named in re.findall(r"`([\w./<>-]+/|[\w./<>-]+\.(?:py|proto|yaml|md))`", text):
         path = Path(named.replace("<service>", "chat"))
-        places = [room / path, ROOT / path, *(folder / path for folder in _mentioned(text))]
+        places = [folder / path for folder in (room, ROOT, *_mentioned(room, text))]
         assert any(place.exists() for place in places), f"{named} is not there"
 
 
@@ -53,7 +53,7 @@ def test_the_way_through_the_rooms_exists() -> None:
     assert len(steps) > 8 and not [one for one in steps if not (one / "README.md").exists()]
 
 
-def _mentioned(text: str) -> list[Path]:
+def _mentioned(room: Path, text: str) -> list[Path]:
     """Folders that a README names: a file may be named alone beside its folder."""
-    folders = [ROOT / named for named in re.findall(r"`([\w/]+/[\w/.]+)`", text)]
-    return [folder if folder.is_dir() else folder.parent for folder in folders]
+    named = re.findall(r"`([\w/]+/[\w/.]*)`", text)
+    return [one if one.is_dir() else one.parent for folder in named for one in (room / folder, ROOT / folder)]

@@ -27,7 +27,7 @@ def test_a_room_says_what_it_is_and_what_it_names_is_there(room: Path) -> None:
     assert text.startswith("# ") and len(text.splitlines()) <= MOST_LINES
     for word in ("Never", "ests", "alled by"):
         assert word in text, f"{word} is missing"
-    for named in re.findall(r"`([\w./<>-]+/|[\w./<>-]+\.(?:py|proto|yaml|md))`", text):
+    for named in re.findall(r"`(\w[\w./<>-]*/|[\w./<>-]+\.(?:py|proto|yaml|md))`", text):
         path = Path(named.replace("<service>", "chat"))
         places = [folder / path for folder in (room, ROOT, *_mentioned(room, text))]
         assert any(place.exists() for place in places), f"{named} is not there"

@@ -59,8 +59,8 @@ def build(settings: Settings, kernel: Kernel) -> Service:
             return ()
         code = installation_code(settings)
         return (
-            f"Nobody administers this installation yet. Claim it with the code {code}",
-            f"Personne n'administre encore cette installation. Prenez-la en main avec le code {code}",
+            f"Nobody administers this installation yet. Claim it: regard claim {code} NAME EMAIL",
+            f"Personne n'administre encore cette installation. Prenez-la en main : regard claim {code} NOM E-MAIL",
         )
 
     return Service(

@@ -71,8 +71,8 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     try:
         up.ready()
         assert "Nobody administers" in up.out.read_text() and up.code in up.out.read_text()
-        assert "IDN-" in up.says("claim", "wrong", ADMIN, "Ada Min", text=PASSWORD + "\n", code=REFUSED)
-        claimed = up.says("claim", up.code, ADMIN, "Ada Min", text=PASSWORD + "\n")
+        assert "IDN-" in up.says("claim", "wrong", "Ada Min", ADMIN, text=PASSWORD + "\n", code=REFUSED)
+        claimed = up.says("claim", up.code, "Ada Min", ADMIN, text=PASSWORD + "\n")
         assert "Ada Min" in claimed
         yield up
         assert up.stop() == 0, up.err.read_text()
@@ -422,7 +422,7 @@ def _as(empty: Up, email: str) -> Iterator[httpx.Client]:
 @pytest.mark.slow
 def test_an_installation_is_claimed_once(empty: Up) -> None:
     assert "Ada Min" in empty.says("status")
-    refused = empty.says("claim", "any", "eve@example.org", "Eve", text=PASSWORD + "\n", code=REFUSED)
+    refused = empty.says("claim", "any", "Eve", "eve@example.org", text=PASSWORD + "\n", code=REFUSED)
     assert "IDN-12" in refused
 
 

@@ -155,8 +155,8 @@ def check() -> None:
 @app.command()
 def claim(
     code: Annotated[str, typer.Argument(help="What the empty installation printed when it started.")],
-    email: Annotated[str, typer.Argument(help="Company e-mail address of the first administrator.")],
-    name: Annotated[str, typer.Argument(help="Their name.")],
+    name: Annotated[str, typer.Argument(help="Of the first administrator.")],
+    email: Annotated[str, typer.Argument(help="Their company e-mail address.")],
 ) -> None:
     """Make the first account of an empty installation, choose its password, and stay signed in."""
     profile = Profile(name=name, email=email, language=options.language)

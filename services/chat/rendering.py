@@ -43,22 +43,38 @@ def object_of(row: MessageRow) -> Object:
 
 def message(row: MessageRow, body: str | Erased | None, reader_id: str) -> api.Message:
     """A message as its reader sees it."""
+    return told(shown(row), row, body, reader_id)
+
+
+def shown(row: MessageRow) -> api.Message:
+    """What every reader of a message sees of it: all but its body and who reacted."""
     return api.Message(
         id=row.message_id,
         room_id=row.room_id,
         group_id=row.group_id,
         sequence=row.sequence,
         author_id=row.author_id,
-        body=body if isinstance(body, str) else "",
         sent_at=timestamp(row.sent_at_us),
         edited_at=timestamp(row.edited_at_us),
         withdrawn=row.withdrawn,
-        erased=row.erased or isinstance(body, Erased),
+        erased=row.erased,
         level=row.level,
         reply_to_id=row.reply_to_id,
         mentioned_ids=row.mentioned_ids,
-        reactions=reactions(row.reactions, reader_id),
     )
+
+
+def told(shown: api.Message, row: MessageRow, body: str | Erased | None, reader_id: str) -> api.Message:
+    """The same for one reader."""
+    message = api.Message()
+    message.CopyFrom(shown)
+    match body:
+        case str():
+            message.body = body
+        case Erased():
+            message.erased = True
+    message.reactions.extend(reactions(row.reactions, reader_id))
+    return message
 
 
 def reactions(given: Mapping[str, Sequence[str]], reader_id: str) -> list[api.ReactionCount]:

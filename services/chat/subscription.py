@@ -18,7 +18,7 @@ from regard.common.v1.common_pb2 import LEVEL_CONFIDENTIAL, Sentence
 
 from services.access import Action, Erased, Guard, Live, Object
 from services.chat import queries, rendering
-from services.chat.changes import Change, Changes, Ended, Hearing, Joined, MessageChanged, RoomChanged
+from services.chat.changes import Changes, Ended, Hearing, Joined, MessageChanged, RoomChanged
 from services.chat.cursor import Cursor
 from services.chat.queries import MessageRow, RoomRow
 from services.chat.refusals import TOO_SLOW
@@ -149,8 +149,12 @@ class Subscription:
             except TimeoutError:
                 batch = ()
             for change in batch:
-                async for frame in self._told(change, cursor):
-                    yield frame
+                if isinstance(change, MessageChanged):
+                    for frame in await self._changed(change, cursor):
+                        yield frame
+                else:
+                    async for frame in self._told(change, cursor):
+                        yield frame
             # By the clock, since not all news makes a frame.
             if loop.time() >= heartbeat_due_s:
                 if self._hearing.idle:
@@ -158,13 +162,8 @@ class Subscription:
                 yield _heartbeat()
                 heartbeat_due_s = loop.time() + HEARTBEAT_S
 
-    async def _told(self, change: Change, cursor: Cursor) -> Frames:
+    async def _told(self, change: RoomChanged | Joined | Ended, cursor: Cursor) -> Frames:
         match change:
-            case MessageChanged(position=position, row=row):
-                if not cursor.passed(talk(row.room_id), position):
-                    async for frame in self._changed(row, position, cursor):
-                        yield frame
-                    cursor.move(talk(row.room_id), position)
             case RoomChanged(position=position, row=row):
                 if cursor.passed(room_stream(row.room_id), position):
                     return
@@ -190,24 +189,25 @@ class Subscription:
                 for frame in (await self._alive(group_id))[1]:
                     yield frame
 
-    async def _changed(self, row: MessageRow, position: int, cursor: Cursor) -> Frames:
+    async def _changed(self, change: MessageChanged, cursor: Cursor) -> list[SubscribeResponse]:
+        """A message as it is now, or that its room was lost; nothing if it was told, or is not for this reader."""
+        row, position, stream = change.row, change.position, talk(change.row.room_id)
+        if cursor.passed(stream, position):
+            return []
+        cursor.move(stream, position)
         while True:
             live, lost = await self._alive(row.group_id)
-            for frame in lost:
-                yield frame
             if live is None or not live.sight.reads(row.level, moments.moment(row.sent_at_us)):
-                return
-            sealed = rendering.sealed_body(row)
+                return lost
             try:
+                sealed = change.sealed
                 body = await live.open(sealed, rendering.place_of(row), row.level) if sealed else None
             except Refused:
                 if live.ended:
                     continue
                 raise
             live.delivered(position)
-            cursor.move(talk(row.room_id), position)
-            yield self._message(row, body)
-            return
+            return [SubscribeResponse(message=rendering.told(change.shown, row, body, self._caller.person_id))]
 
     def _message(self, row: MessageRow, body: str | Erased | None) -> SubscribeResponse:
         return SubscribeResponse(message=rendering.message(row, body, self._caller.person_id))

@@ -5,17 +5,19 @@ attributes in headers. `ce_previous` is ours: the position of the record before 
 notices what never arrived.
 """
 
+from __future__ import annotations
+
 import asyncio
 import contextlib
 import logging
 import uuid
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from types import MappingProxyType
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import NoError, TopicAlreadyExistsError, for_code
 from aiokafka.partitioner import murmur2
@@ -62,22 +64,65 @@ class Bell:
     """Tells consumers in this process what was published, for a broker that leaves them waiting although there is."""
 
     def __init__(self) -> None:
-        self._ends: dict[tuple[str, int], int] = {}
-        self._rung = asyncio.Event()
+        self._ends: dict[TopicPartition, int] = {}
+        self._ears: list[Ear] = []
 
     def ring(self, topic: str, ends: Mapping[int, int]) -> None:
         """These partitions of the topic now end before these offsets."""
         for partition, end in ends.items():
-            self._ends[topic, partition] = max(end, self.end(topic, partition))
-        self._rung.set()
-        self._rung = asyncio.Event()
+            self._ends[TopicPartition(topic, partition)] = end
+        for ear in self._ears:
+            ear.hear(topic, ends)
 
-    def end(self, topic: str, partition: int) -> int:
-        """The offset after the last record that it rang for; 0 before the first."""
-        return self._ends.get((topic, partition), 0)
+    @contextlib.contextmanager
+    def heard(self, topics: Collection[str]) -> Iterator[Ear]:
+        """Listens for these topics until the block ends; first for what they hold already."""
+        ear = Ear(topics)
+        for part, end in self._ends.items():
+            ear.hear(part.topic, {part.partition: end})
+        self._ears.append(ear)
+        try:
+            yield ear
+        finally:
+            self._ears.remove(ear)
+
+
+class Ear:
+    """Where one consumer has something to fetch, as far as it heard."""
+
+    def __init__(self, topics: Collection[str]) -> None:
+        self._topics = topics
+        self._ends: dict[TopicPartition, int] = {}
+        self._reached: dict[TopicPartition, int] = {}
+        self._rung = asyncio.Event()
+        self.waiting: set[TopicPartition] = set()
+        """Partitions that end after what was taken from them."""
+
+    def hear(self, topic: str, ends: Mapping[int, int]) -> None:
+        """The bell rings."""
+        if topic in self._topics:
+            for partition, end in ends.items():
+                part = TopicPartition(topic, partition)
+                self._ends[part] = end
+                self.take(part, self._reached.get(part, 0))
+            self._rung.set()
+
+    def take(self, partition: TopicPartition, offset: int) -> None:
+        """The consumer goes on from this offset."""
+        self._reached[partition] = offset
+        if self._ends.get(partition, 0) > offset:
+            self.waiting.add(partition)
+        else:
+            self.waiting.discard(partition)
+
+    def took_all(self, partitions: Iterable[TopicPartition]) -> None:
+        """There is nothing more in these, whatever the bell said."""
+        for partition in partitions:
+            self.take(partition, max(self._reached.get(partition, 0), self._ends.get(partition, 0)))
 
     async def rung(self, limit_s: float) -> None:
-        """Waits until it rings again, or the limit is over."""
+        """Waits until the bell rings, or the limit is over."""
+        self._rung.clear()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(limit_s):
                 await self._rung.wait()

@@ -3,7 +3,8 @@
 These are for `Database.write` and `look`, or a connection's `run_sync`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -47,18 +48,39 @@ FAILED = sa.Table(
 )
 
 
-def stored(
-    connection: sa.Connection, name: str, partitions: Iterable[Partition] | None = None, *, lock: bool = False
-) -> dict[Partition, Position]:
-    """The positions, of all partitions unless told which; locked until the transaction ends if asked to."""
-    query = sa.select(POSITIONS.c.topic, POSITIONS.c.partition, POSITIONS.c.position).where(POSITIONS.c.name == name)
-    if partitions is not None:
-        query = query.where(sa.tuple_(POSITIONS.c.topic, POSITIONS.c.partition).in_(sorted(partitions)))
-    if lock:
-        # In one order everywhere, so that two processes never wait for each other. SQLite has one writer anyway.
-        query = query.order_by(POSITIONS.c.topic, POSITIONS.c.partition).with_for_update()
-    rows = connection.execute(query)
-    return {Partition(topic, number): Position(position) for topic, number, position in rows}
+# Built once: they are carried out with every batch.
+_STORED = sa.select(POSITIONS.c.topic, POSITIONS.c.partition, POSITIONS.c.position).where(
+    POSITIONS.c.name == sa.bindparam("of_name")
+)
+_THESE = sa.tuple_(POSITIONS.c.topic, POSITIONS.c.partition).in_(sa.bindparam("partitions", expanding=True))
+# In one order everywhere, so that two processes never wait for each other.
+_LOCKED = _STORED.where(_THESE).order_by(POSITIONS.c.topic, POSITIONS.c.partition).with_for_update()
+_SAVED = (
+    sa.update(POSITIONS)
+    .where(
+        POSITIONS.c.name == sa.bindparam("of_name"),
+        POSITIONS.c.topic == sa.bindparam("of_topic"),
+        POSITIONS.c.partition == sa.bindparam("of_partition"),
+        POSITIONS.c.position < sa.bindparam("new", type_=sa.BigInteger),
+    )
+    .values(position=sa.bindparam("new", type_=sa.BigInteger), updated_at=sa.func.now())
+)
+
+
+def stored(connection: sa.Connection, name: str) -> dict[Partition, Position]:
+    """The positions of all partitions."""
+    return _positions(connection.execute(_STORED, {"of_name": name}))
+
+
+def locked(transaction: sa.Connection, name: str, partitions: Collection[Partition]) -> dict[Partition, Position]:
+    """The positions of these partitions, which no other process moves until the transaction ends."""
+    if transaction.dialect.name == "sqlite":  # has one writer anyway
+        return {partition: at for partition, at in stored(transaction, name).items() if partition in partitions}
+    return _positions(transaction.execute(_LOCKED, {"of_name": name, "partitions": sorted(partitions)}))
+
+
+def _positions(rows: Iterable[sa.Row[Any]]) -> dict[Partition, Position]:
+    return {Partition(row.topic, row.partition): Position(row.position) for row in rows}
 
 
 def swept(connection: sa.Connection, name: str) -> Position:
@@ -85,23 +107,12 @@ def begin(
 
 def save(transaction: sa.Connection, name: str, positions: Mapping[Partition, Position]) -> None:
     """Moves positions on, never back."""
-    new = sa.bindparam("new", type_=sa.BigInteger)
-    statement = (
-        sa.update(POSITIONS)
-        .where(
-            POSITIONS.c.name == name,
-            POSITIONS.c.topic == sa.bindparam("of_topic"),
-            POSITIONS.c.partition == sa.bindparam("of_partition"),
-            POSITIONS.c.position < new,
-        )
-        .values(position=new, updated_at=sa.func.now())
-    )
     rows = [
-        {"of_topic": partition.topic, "of_partition": partition.number, "new": position}
+        {"of_name": name, "of_topic": partition.topic, "of_partition": partition.number, "new": position}
         for partition, position in positions.items()
     ]
     if rows:
-        transaction.execute(statement, rows)
+        transaction.execute(_SAVED, rows)
 
 
 def save_swept(transaction: sa.Connection, name: str, position: Position) -> None:

@@ -39,7 +39,7 @@ class Reactions:
         by_partition: defaultdict[Partition, list[Placed]] = defaultdict(list)
         for placed in batch:
             by_partition[placed.partition].append(placed)
-        stored = await self._database.look(lambda tx: positions.stored(tx, self._reaction.name, by_partition))
+        stored = await self._database.look(lambda tx: positions.stored(tx, self._reaction.name))
         if missing := holes(batch, stored):
             return Missing(missing)
         courses = dict(

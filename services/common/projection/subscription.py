@@ -1,6 +1,7 @@
 """A FastStream batch subscriber: its settings, and a parser that no record can stop."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -8,7 +9,7 @@ from faststream import AckPolicy
 from faststream.kafka.message import FAKE_CONSUMER, KafkaAckableMessage, KafkaMessage
 from faststream.kafka.subscriber.usecase import BatchSubscriber
 
-from services.common.kafka import Arrival, Bell, Kafka, Undecodable, decode_record, uninterrupted
+from services.common.kafka import Arrival, Ear, Kafka, Undecodable, decode_record, uninterrupted
 
 BATCH_RECORDS = 500
 # FastStream sleeps this long after each empty poll, so it bounds the delay of a record that comes just then.
@@ -85,55 +86,64 @@ async def follow(kafka: Kafka, topics: Sequence[str], *, group: str, handle: Han
     async def handler(arrivals: list[Arrival | Undecodable]) -> None:
         await handle(arrivals)
 
-    try:
-        await uninterrupted(broker.start())
-        if kafka.bell and (consumer := subscriber.consumer):
-            _call_at_the_bell(consumer, kafka.bell)
-        await asyncio.Event().wait()
-    finally:
-        await uninterrupted(broker.stop())
+    with contextlib.ExitStack() as listening:
+        try:
+            await uninterrupted(broker.start())
+            if kafka.bell and (consumer := subscriber.consumer):
+                _call(consumer, listening.enter_context(kafka.bell.heard(topics)))
+            await asyncio.Event().wait()
+        finally:
+            await uninterrupted(broker.stop())
 
 
-def _call_at_the_bell(consumer: AIOKafkaConsumer, bell: Bell) -> None:
+def _call(consumer: AIOKafkaConsumer, ear: Ear) -> None:
     """Lets the consumer fetch only where there is something: it pauses until the bell rings, and never gives nothing.
 
     So no request waits at the broker while a record comes, and FastStream finds no reason to sleep.
     """
     fetch, seek = consumer.getmany, consumer.seek
-    reached: dict[TopicPartition, int] = {}
+    open_: set[TopicPartition] = set()  # those that are not paused
+    known: set[TopicPartition] = set()
     silent: set[TopicPartition] = set()  # where something came without the bell, so that there may be more
 
     def only(partitions: Collection[TopicPartition]) -> None:
-        consumer.pause(*(consumer.assignment() - set(partitions)))
-        consumer.resume(*partitions)
+        nonlocal open_, known
+        assigned: set[TopicPartition] = set(consumer.assignment())
+        if assigned != known:
+            known, open_ = assigned, assigned
+        wanted = assigned & set(partitions)
+        consumer.pause(*(open_ - wanted))
+        consumer.resume(*(wanted - open_))
+        open_ = wanted
 
-    def waiting() -> list[TopicPartition]:
-        return [part for part in consumer.assignment() if bell.end(*part) > reached.get(part, 0) or part in silent]
-
-    async def called() -> Collection[TopicPartition]:
+    async def called() -> set[TopicPartition]:
         clock = asyncio.get_running_loop().time
         look_s = clock() + _LOOK_S
-        while not (found := waiting()) and clock() < look_s:
+        while True:
+            assigned: set[TopicPartition] = set(consumer.assignment())
+            if found := (ear.waiting | silent) & assigned:
+                return found
+            if clock() >= look_s:
+                return assigned
             only(())
-            await bell.rung(look_s - clock() if consumer.assignment() else _JOINING_S)
-        return found or consumer.assignment()
+            await ear.rung(look_s - clock() if assigned else _JOINING_S)
 
     async def getmany(*, timeout_ms: int, max_records: int | None) -> Records:
         while True:
             parts = await called()
-            ends = {part: bell.end(*part) for part in parts}
             only(parts)
-            records: Records = await fetch(timeout_ms=_FETCH_MS if waiting() else timeout_ms, max_records=max_records)
+            records: Records = await fetch(timeout_ms=_FETCH_MS if ear.waiting else timeout_ms, max_records=max_records)
             if records:
-                reached.update({part: some[-1].offset + 1 for part, some in records.items()})
-                silent.update(part for part in records if reached[part] > bell.end(*part))
-                only(waiting())
+                for part, some in records.items():
+                    ear.take(part, some[-1].offset + 1)
+                silent.update(records.keys() - ear.waiting if parts == known else ())
+                only(ear.waiting | silent)
                 return records
-            reached.update(ends)  # it was taken before, or by another
+            ear.took_all(parts)  # it was taken before, or by another
             silent.clear()
 
     def seek_and_remember(partition: TopicPartition, offset: int) -> None:
         seek(partition, offset)
-        reached[partition] = offset
+        ear.take(partition, offset)
 
     consumer.getmany, consumer.seek = getmany, seek_and_remember

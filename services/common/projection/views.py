@@ -106,7 +106,7 @@ class Views:
 
     def _lock(self, transaction: sa.Connection, batch: Sequence[Placed]) -> dict[Partition, Position]:
         partitions = {placed.partition for placed in batch}
-        return positions.stored(transaction, self._projection.name, partitions, lock=True) if partitions else {}
+        return positions.locked(transaction, self._projection.name, partitions) if partitions else {}
 
 
 def _moved(stored: Mapping[Partition, Position], reached: Mapping[Partition, Position]) -> dict[Partition, Position]:

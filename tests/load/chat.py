@@ -9,7 +9,6 @@ members have the last. Counted is what arrives at members; latency is from the c
 
 import asyncio
 import os
-import subprocess
 import sys
 import time
 from collections import defaultdict
@@ -19,7 +18,7 @@ from pathlib import Path
 import uvloop
 from regard.chat.v1.chat_pb2 import SendMessageRequest, SubscribeRequest
 
-from tests.load.company import Company, Member, Room, gathered, product
+from tests.load.company import Company, Member, Room, gathered, processes, product
 from tests.load.figures import percentile_ms, tell
 from tests.product import Product
 
@@ -138,9 +137,7 @@ def _run(seconds: float, sent: list[Sent], server_cpu_s: float) -> Run:
 
 def cpu_seconds(pid: int) -> float:
     """Processor time that a process and its children have used so far."""
-    children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=True)
-    pids = [pid, *map(int, children.stdout.split())]
-    fields = [Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split() for one in pids]
+    fields = [Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split() for one in processes(pid)]
     return sum(int(stat[11]) + int(stat[12]) for stat in fields) / os.sysconf("SC_CLK_TCK")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import subprocess
 import tempfile
 from collections.abc import Awaitable, Iterable, Iterator
 from dataclasses import dataclass
@@ -11,9 +12,10 @@ from pathlib import Path
 from typing import TypeVar
 
 import grpc
+from regard.audit.v1.audit_pb2_grpc import LedgerServiceStub
 from regard.chat.v1.chat_pb2 import ImportRoomRequest
 from regard.chat.v1.chat_pb2_grpc import ChatServiceStub
-from regard.common.v1.common_pb2 import LEVEL_CONFIDENTIAL
+from regard.common.v1.common_pb2 import LEVEL_CONFIDENTIAL, Level
 from regard.groups.v1.groups_pb2 import ImportGroupRequest
 from regard.groups.v1.rules_pb2 import Rules
 from regard.identity.v1.identity_pb2 import ClaimInstallationRequest, Profile, ProvisionPersonRequest
@@ -83,13 +85,13 @@ class Company:
         first, self._made = self._made, self._made + count
         return dict(await gathered(one(number) for number in range(first, first + count)))
 
-    async def room(self, name: str, people: dict[str, str]) -> Room:
-        """Makes a confidential group of these people, and a room in it."""
+    async def room(self, name: str, people: dict[str, str], level: Level = LEVEL_CONFIDENTIAL) -> Room:
+        """Makes a group of these people, and a room in it."""
         moderator, *members = people.values()
         request = ImportGroupRequest(
             external_id=f"bench:{name}",
             name=name,
-            rules=Rules(level=LEVEL_CONFIDENTIAL),
+            rules=Rules(level=level),
             moderator_ids=[moderator],
             member_ids=members,
         )
@@ -116,6 +118,15 @@ class Member:
         self.channel = grpc.aio.insecure_channel(target, options=(("grpc.use_local_subchannel_pool", 1),))
         self.metadata = (("authorization", f"Bearer {token}"),)
         self.chat = ChatServiceStub(self.channel)
+        self.ledger = LedgerServiceStub(self.channel)
+
+
+def processes(pid: int) -> list[int]:
+    """A process and its children."""
+    children = subprocess.run(
+        ["ps", "-o", "pid=,comm=", "--ppid", str(pid)], capture_output=True, text=True, check=True
+    )
+    return [pid, *(int(line.split()[0]) for line in children.stdout.splitlines() if line.split()[1] != "ps")]
 
 
 async def gathered(todo: Iterable[Awaitable[Item]], at_once: int = _AT_ONCE) -> list[Item]:

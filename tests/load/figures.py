@@ -29,14 +29,15 @@ class Figure:
     unit: str
     parameters: Parameters = field(default_factory=dict)
 
-    def tell(self) -> None:
-        """One line of JSON for the runner, at once."""
-        print(json.dumps(asdict(self)), flush=True)
+    @classmethod
+    def read(cls, line: str) -> Figure:
+        """From what `tell` printed."""
+        return cls(**json.loads(line))
 
 
 def tell(name: str, value: float, unit: str, **parameters: str | int | float) -> None:
-    """Tells a figure, with four significant digits."""
-    Figure(name, float(f"{value:.4g}"), unit, parameters).tell()
+    """Prints a figure with four significant digits, as one line of JSON for the runner, at once."""
+    print(json.dumps(asdict(Figure(name, float(f"{value:.4g}"), unit, parameters))), flush=True)
 
 
 def percentile_ms(latencies_s: Sequence[float], percent: int) -> float:
@@ -63,6 +64,12 @@ def machine() -> dict[str, str | int | list[float]]:
         "python": platform.python_version(),
         "load": [round(load, 2) for load in os.getloadavg()],
     }
+
+
+def described() -> str:
+    """The same in a line."""
+    about = machine()
+    return f"{about['cores']} cores of {about['cpu']}, Python {about['python']}, load average {about['load']}"
 
 
 def versions() -> dict[str, str]:

@@ -92,7 +92,7 @@ class Gateway:
         self._forget_shared_memory()
         write_privately(self.log, "")
         with self.log.open("ab") as log:
-            # Hot restart stays on because Envoy asks to die with its parent only then; ids of their own let several live.
+            # Hot restart stays on: only then does Envoy ask to die with its parent. Ids of their own let several live.
             more = ["--use-dynamic-base-id", "--base-id-path", str(self._base_id)]
             more += ["--concurrency", "1", "--admin-address-path", str(self._admin_address)]
             # Not the loop's own way: uvloop forks with the handlers of gRPC and OpenTelemetry, and crashes in one.

@@ -277,6 +277,8 @@ def _filter(name: str, message: str, **options: object) -> Node:
 
 def _mutations() -> Node:
     return {
+        # HTTP allows names that gRPC's servers fail at.
+        "request_mutations": [{"remove_on_match": {"key_matcher": {"safe_regex": {"regex": _NO_NAME_IN_GRPC}}}}],
         "response_mutations": [
             {"append": {"header": {"key": key, "value": value}, "append_action": "ADD_IF_ABSENT"}}
             for key, value in _SECURITY_HEADERS.items()
@@ -284,6 +286,7 @@ def _mutations() -> Node:
     }
 
 
+_NO_NAME_IN_GRPC = ":?[^:]*[^:a-z0-9._-].*"
 _BY_ADDRESS: Node = {"remote_address": {}}
 _BY_PERSON: Node = {"request_headers": {"header_name": USER_HEADER, "descriptor_key": "user_id"}}
 

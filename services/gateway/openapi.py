@@ -64,7 +64,7 @@ _REFUSAL: Node = {
         },
         "id": {"type": "string", "description": "The stable id, when the gateway itself refuses: GWY-01."},
         "requestId": {"type": ["string", "null"], "description": "What to tell support, when the gateway refuses."},
-        "why": {"type": "string", "description": "What can't be read in the request (GWY-06)."},
+        "why": {"type": "string", "description": "What can't be read in a query (GWY-06)."},
     },
     "required": ["code", "message", "details"],
 }
@@ -100,7 +100,7 @@ _HEADERS: dict[str, Node] = {
 
 _OTHERWISE = {
     400: "The request can't be read, or breaks a rule of the contract.",
-    401: "No valid access token.",
+    401: "No valid access token; or, where one is asked for, a wrong password, code or refresh token.",
     403: "Not for this person.",
     404: "It doesn't exist, or not for this person.",
     409: "It contradicts what is there already.",
@@ -237,9 +237,9 @@ def _answer(method: Method, schemas: Schemas) -> Node:
 
 
 def _refusals(method: Method, rule: HttpRule) -> Mapping[str, Node]:
-    statuses = {400, 403, 404, 409, 413, 429, 503, 504} | (set() if method.access.public else {401})
+    statuses = {400, 401, 403, 404, 409, 413, 429, 503, 504}
     if rule.verb == "GET":
-        statuses -= {409, 413}
+        statuses -= {409, 413} | ({401} if method.access.public else set())
     if method.server_streaming:
         statuses -= {504}
     return {str(status): {"$ref": f"#/components/responses/{status}"} for status in sorted(statuses)}

@@ -26,7 +26,8 @@ _UNQUOTED = "".join(chr(byte) for byte in range(0x20, 0x7F) if chr(byte) != "%")
 """What grpc-message carries as it is; everything else is percent-encoded."""
 
 _GRPC = {"name": "content-type", "string_match": {"prefix": "application/grpc"}}
-_TRANSCODED = {"name": "x-envoy-original-method", "present_match": True}
+_ORIGINAL_METHOD = "x-envoy-original-method"
+_TRANSCODED: Node = {"name": _ORIGINAL_METHOD, "present_match": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Reply:
     statuses: tuple[int, ...]
     status: int
     says_why: bool = False
-    """Whether Envoy's own words help the caller to mend the request."""
+    """Whether Envoy's own words help the caller to mend a query. They quote it; what is in a body is not for errors."""
 
 
 REPLIES = (
@@ -57,7 +58,15 @@ REPLIES = (
 def local_replies() -> Node:
     """The `local_reply_config` of the connection manager: for each refusal, one form for gRPC and one for JSON."""
     return {
-        "mappers": [mapper for reply in REPLIES for mapper in (_to_transcoded(reply), _to_grpc(reply), _to_json(reply))]
+        "mappers": [
+            mapper
+            for reply in REPLIES
+            for mapper in (
+                *_to_json(reply, _ORIGINAL_METHOD, [_TRANSCODED]),
+                _to_grpc(reply),
+                *_to_json(reply, ":method", []),
+            )
+        ]
     }
 
 
@@ -79,10 +88,6 @@ def _in_both(sentence: Callable[[Language], str]) -> str:
     return " / ".join(map(sentence, LANGUAGES))
 
 
-def _to_transcoded(reply: Reply) -> Node:
-    return _mapper(reply, reply.status, [_TRANSCODED], _json_body(reply), {})
-
-
 def _to_grpc(reply: Reply) -> Node:
     # Trailers only. Without a body Envoy's gRPC-Web filter lets these stand; with one it would make up a status itself.
     status = status_of(reply.refusal)
@@ -95,15 +100,18 @@ def _to_grpc(reply: Reply) -> Node:
     return _mapper(reply, 200, [_GRPC], body, trailers)
 
 
-def _to_json(reply: Reply) -> Node:
-    return _mapper(reply, reply.status, [], _json_body(reply), {})
-
-
-def _json_body(reply: Reply) -> Node:
+def _to_json(reply: Reply, method_header: str, conditions: list[Node]) -> list[Node]:
     body: Node = json_format.MessageToDict(status_of(reply.refusal))
     body |= {"id": reply.refusal.id, "requestId": "%REQ(X-REQUEST-ID)%"}
-    if reply.says_why:
-        body["why"] = "%LOCAL_REPLY_BODY%"
+    plain = _mapper(reply, reply.status, conditions, _as_json(body), {})
+    if not reply.says_why:
+        return [plain]
+    of_a_query: Node = {"name": method_header, "string_match": {"exact": "GET"}}
+    explained = _as_json(body | {"why": "%LOCAL_REPLY_BODY%"})
+    return [_mapper(reply, reply.status, [*conditions, of_a_query], explained, {}), plain]
+
+
+def _as_json(body: Node) -> Node:
     return {"json_format": body, "content_type": "application/json"}
 
 

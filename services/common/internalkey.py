@@ -1,5 +1,6 @@
 """The internal key: services of one installation recognise one another by tokens that it signs. P-256."""
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
@@ -23,11 +24,13 @@ def load_internal_key(settings: Settings) -> ECKey:
         path = settings.keys_folder / _FILE_NAME
         if not path.exists():
             keep_secret(path, ECKey.generate_key("P-256").as_pem(private=True))
+    pem = path.read_bytes()
     try:
-        key = ECKey.import_key(path.read_bytes())
-    except (JoseError, ValueError):
-        raise BadInternalKey(_sentence(str(path))) from None
-    if key.curve_name != "P-256" or not key.is_private:
+        key = ECKey.import_key(pem)
+        usable = key.curve_name == "P-256" and key.is_private
+    except (JoseError, UnsupportedAlgorithm, ValueError, TypeError, KeyError):  # KeyError: a curve without a name here
+        usable = False
+    if not usable:
         raise BadInternalKey(_sentence(str(path)))
     return key
 

@@ -68,13 +68,13 @@ def load_master_key(settings: Settings) -> MasterKey:
     Raises BadMasterKey, OSError.
     """
     if text := settings.master_key.get_secret_value():
-        return MasterKey(_decoded(text, "REGARD_MASTER_KEY"))
+        return MasterKey(_decoded(text.encode(errors="replace"), "REGARD_MASTER_KEY"))
     if settings.master_key_file is not None:
-        return MasterKey(_decoded(settings.master_key_file.read_text(), "REGARD_MASTER_KEY_FILE"))
+        return MasterKey(_decoded(settings.master_key_file.read_bytes(), "REGARD_MASTER_KEY_FILE"))
     path = settings.keys_folder / _FILE_NAME
     if not path.exists():
         keep_secret(path, base64.b64encode(secrets.token_bytes(KEY_BYTES)))
-    return MasterKey(_decoded(path.read_text(), str(path)))
+    return MasterKey(_decoded(path.read_bytes(), str(path)))
 
 
 def keep_secret(path: Path, secret: bytes) -> None:
@@ -93,7 +93,7 @@ def keep_secret(path: Path, secret: bytes) -> None:
         os.close(folder)
 
 
-def _decoded(text: str, where: str) -> bytes:
+def _decoded(text: bytes, where: str) -> bytes:
     try:
         key = base64.b64decode(text.strip(), validate=True)
     except binascii.Error:

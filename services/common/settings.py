@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 PREFIX = "REGARD_"
 _PER_SERVICE = re.compile(rf"{PREFIX}(?P<service>[A-Z][A-Z0-9_]*)_(?P<kind>LISTEN|ADDRESS)")
@@ -211,6 +211,7 @@ class Settings(BaseSettings):
     ] = 0
     listen: Annotated[
         Mapping[str, str],
+        NoDecode,  # REGARD_LISTEN itself means nothing, and is refused as what it is: text
         Explained(
             "REGARD_<NAME>_LISTEN: where a service that runs alone listens.",
             "REGARD_<NOM>_LISTEN : où écoute un service lancé seul.",
@@ -220,6 +221,7 @@ class Settings(BaseSettings):
     ] = Field(default_factory=dict)
     address: Annotated[
         Mapping[str, str],
+        NoDecode,
         Explained(
             "REGARD_<NAME>_ADDRESS: where the others reach that service.",
             "REGARD_<NOM>_ADDRESS : où les autres atteignent ce service.",
@@ -286,7 +288,7 @@ def load_settings(**overrides: object) -> Settings:
 
 def _sentence(name: str) -> str:
     explained = _explained(Settings.model_fields[name])
-    variable = PREFIX + name.upper()
+    variable = _variable(name)
     return (
         f"{variable} can't be used: it takes {explained.takes_en}. "
         f"/ {variable} est inutilisable : il faut {explained.takes_fr}."
@@ -317,11 +319,15 @@ def reference(language: Literal["en", "fr"] = "en") -> str:
         explained = _explained(field)
         meaning = explained.en if language == "en" else explained.fr
         takes = explained.takes_en if language == "en" else explained.takes_fr
-        variable = f"{PREFIX}<NAME>_{name.upper()}" if name in ("listen", "address") else PREFIX + name.upper()
+        variable = _variable(name)
         default = "" if field.default_factory or isinstance(field.default, SecretStr) else field.default
         shown = f"`{default}`" if default not in ("", None) else ""
         rows.append(f"| `{variable}` | {shown} | {meaning} ({takes}) |")
     return "\n".join(rows) + "\n"
+
+
+def _variable(name: str) -> str:
+    return f"{PREFIX}<NAME>_{name.upper()}" if name in ("listen", "address") else PREFIX + name.upper()
 
 
 def _explained(field: FieldInfo) -> Explained:

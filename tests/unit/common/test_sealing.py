@@ -89,11 +89,18 @@ def test_the_master_key_comes_from_the_settings(tmp_path: Path) -> None:
     assert not (tmp_path / "keys").exists()
 
 
-@pytest.mark.parametrize("text", ["no base64!", base64.b64encode(bytes(31)).decode()])
+@pytest.mark.parametrize("text", ["no base64!", "clé", base64.b64encode(bytes(31)).decode()])
 def test_a_bad_master_key_is_told_without_showing_it(text: str, tmp_path: Path) -> None:
     with pytest.raises(BadMasterKey) as told:
         load_master_key(load_settings(data=tmp_path, master_key=text))
     assert text not in str(told.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", bytes(32)])
+def test_a_file_that_holds_no_master_key_is_named(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "key").write_bytes(content)
+    with pytest.raises(BadMasterKey, match="REGARD_MASTER_KEY_FILE"):
+        load_master_key(load_settings(data=tmp_path, master_key_file=tmp_path / "key"))
 
 
 def test_a_kept_secret_is_never_replaced(tmp_path: Path) -> None:

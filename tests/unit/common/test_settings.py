@@ -51,6 +51,12 @@ def test_a_bad_value_gives_one_sentence_in_both_languages(
     assert f"/ REGARD_{name} est inutilisable" in sentence
 
 
+def test_a_variable_of_no_service_is_told_as_a_bad_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REGARD_LISTEN", "127.0.0.1:80")
+    with pytest.raises(BadSettings, match="REGARD_<NAME>_LISTEN can't be used"):
+        load_settings()
+
+
 def test_the_sentence_tells_no_value_since_it_may_be_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REGARD_PORT", "hunter2")
     with pytest.raises(BadSettings) as refused:

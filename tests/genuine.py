@@ -112,7 +112,7 @@ class KafkaServer(Server):
         properties.write_text(_PROPERTIES.format(port=port, controller=free_port(), folder=self.folder))
         run = [java, "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", jars]
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
-        self.run([*run, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)])
+        self.run([*run, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(properties)])
         self._admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
         self.start([*run, "kafka.Kafka", str(properties)], lambda: self._answers() and self._coordinates())
 
@@ -181,6 +181,16 @@ class PostgresServer(Server):
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """Without waiting for its clients."""
         super().stop(how)
+
+
+class EventStorePart(Server):
+    """A part of the node that was given, which nobody else uses, for an installation of several processes."""
+
+    def __init__(self, node_uri: str) -> None:
+        super().__init__("eventstore-part")
+        found = self.folder / "uri"
+        self.start([sys.executable, str(Path(__file__).with_name("node.py")), node_uri, str(self.folder)], found.exists)
+        self.uri = found.read_text()
 
 
 async def create_database(server_url: str) -> str:

@@ -1,19 +1,29 @@
 """What the tests run on: the embedded parts or, with `pytest --real`, genuine servers. The tests are the same.
 
 Each user of a part has it to itself and finds it empty: an embedded Kafka of its own, or a genuine one that nobody else
-uses meanwhile and that is emptied afterwards; an SQLite file, or a database of its own on one PostgreSQL server.
+uses meanwhile and that is emptied afterwards; an SQLite file, or a database of its own on one PostgreSQL server; an
+embedded event store of its own, or a part of the node that REGARD_EVENTSTORE_URI names (tests/node.py).
 """
 
 import asyncio
 import os
+import uuid
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 from services.embedded.kafka import EmbeddedKafka
-from tests.genuine import KafkaServer, PostgresServer, create_database, drop_database, everything_in
+from tests.genuine import (
+    EventStorePart,
+    KafkaServer,
+    PostgresServer,
+    create_database,
+    drop_database,
+    everything_in,
+)
+from tests.node import part_of
 from tests.product import Product
 from tests.spread import Spread
 
@@ -24,6 +34,7 @@ Installed = Product | Spread
 is_real = False
 """Whether the tests were asked to run on genuine servers; tests/conftest.py sets it."""
 
+_THIS_RUN = uuid.uuid4().hex
 _brokers: list[KafkaServer] = []
 _idle: list[KafkaServer] = []
 _postgres: list[PostgresServer] = []
@@ -76,17 +87,26 @@ async def database() -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def installation(folder: Path) -> AsyncIterator[dict[str, object]]:
-    """Settings that name the parts of the installation whose data folder this is; none: it brings its own.
+    """Settings that name parts for the installation of this data folder; what they do not name, it brings itself.
 
-    Opened again, it finds its database as it was, and Kafka empty: as the embedded ones do.
+    Opened again, it finds its database and its events as they were, and Kafka empty: as the embedded ones do.
     """
-    if not is_real:
-        yield {}
-        return
-    if folder not in _databases:
-        _databases[folder] = await create_database(database_server())
-    with kafka({}) as broker:
-        yield {"kafka_bootstrap": broker.connection().bootstrap, "database_url": _databases[folder]}
+    named: dict[str, object] = {}
+    async with AsyncExitStack() as stack:
+        if node := given_node():
+            name = uuid.uuid5(uuid.NAMESPACE_URL, f"{_THIS_RUN}{folder}").hex
+            named["eventstore_uri"] = await stack.enter_async_context(part_of(node, name))
+        if is_real:
+            if folder not in _databases:
+                _databases[folder] = await create_database(database_server())
+            named["database_url"] = _databases[folder]
+            named["kafka_bootstrap"] = stack.enter_context(kafka({})).connection().bootstrap
+        yield named
+
+
+def given_node() -> str:
+    """URI of the event store's node to run on; empty: embedded ones. Each user has a part of it to itself."""
+    return os.environ.get("REGARD_EVENTSTORE_URI", "")
 
 
 @contextmanager
@@ -99,6 +119,10 @@ def product(folder: Path, *more: str) -> Iterator[Installed]:
                 "REGARD_DATABASE_URL": _waited_for(create_database(database_server())),
             }
             stack.callback(lambda: _waited_for(drop_database(servers["REGARD_DATABASE_URL"])))
+            if node := given_node():
+                part = EventStorePart(node)
+                stack.callback(part.stop)
+                servers["REGARD_EVENTSTORE_URI"] = part.uri
             started: Installed = Spread(folder, *more, **servers)
         else:
             started = Product(folder, "all", *more)

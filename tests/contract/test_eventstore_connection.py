@@ -24,6 +24,7 @@ from services.common.eventstore import (
     StoreUnavailable,
 )
 from services.embedded.eventstore import EmbeddedEventStore
+from tests.node import with_tls
 
 NO_STREAM, ANY = ExpectedState.NO_STREAM, ExpectedState.ANY
 DEADLINE_S = 20
@@ -331,3 +332,29 @@ async def test_subscriptions_that_fill_a_connection_leave_reads_and_appends_free
     outcomes = await asyncio.gather(*waiting, return_exceptions=True)
     assert {type(outcome) for outcome in outcomes} == {StoreUnavailable}
     await server.stop(None)
+
+
+async def test_a_wrong_password_opens_nothing_and_a_certificate_by_others_reaches_nobody(tmp_path: Path) -> None:
+    async with EmbeddedEventStore(tmp_path) as node, with_tls(node.uri, tmp_path) as uri:
+        # An append that was sent counts as perhaps written, whatever ended the call.
+        refused: dict[str, tuple[type[Exception], type[Exception]]] = {
+            uri.replace("secret", "guess"): (RejectedByStore, AppendOutcomeUnknown),
+            uri.partition("&tlsCaFile")[0]: (StoreUnavailable, StoreUnavailable),
+            uri.replace("tls=true", "tls=false"): (StoreUnavailable, StoreUnavailable),
+        }
+        for wrong, (reading, appending) in refused.items():
+            store = KurrentEventStore(wrong, timeout_s=1)
+            calls: list[tuple[Callable[[], Awaitable[object]], type[Exception]]] = [
+                (lambda s=store: s.load("s-1"), reading),
+                (lambda s=store: s.head(("s-",)), reading),
+                (lambda s=store: s.append("s-1", [event()], ANY), appending),
+            ]
+            for call, expected in calls:
+                with pytest.raises(expected) as caught:
+                    await call()
+                assert "secret" not in str(caught.value)
+                assert "guess" not in str(caught.value)
+            await store.close()
+        right = KurrentEventStore(uri)
+        assert (await right.load("s-1")).events == ()
+        await right.close()

@@ -4,7 +4,6 @@ The node is the one at REGARD_EVENTSTORE_URI, or the embedded one from outside.
 """
 
 import asyncio
-import os
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
@@ -25,12 +24,14 @@ from services.common.eventstore import (
     WrongRevision,
 )
 from services.embedded.eventstore import EmbeddedEventStore
+from tests.node import part_of, with_tls
+from tests.parts import given_node
 
 NO_STREAM, ANY, EXISTS = ExpectedState.NO_STREAM, ExpectedState.ANY, ExpectedState.EXISTS
 DEADLINE_S = 20
 
 
-@pytest.fixture(params=["memory", "direct", "node"])
+@pytest.fixture(params=["memory", "direct", "node", "tls", "part"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[EventStore]:
     async with AsyncExitStack() as stack:
         opened: EventStore
@@ -39,11 +40,13 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         elif request.param == "direct":
             node = await stack.enter_async_context(EmbeddedEventStore(tmp_path))
             opened = node.direct
-        elif uri := os.environ.get("REGARD_EVENTSTORE_URI"):
-            opened = KurrentEventStore(uri)
         else:
-            node = await stack.enter_async_context(EmbeddedEventStore(tmp_path))
-            opened = KurrentEventStore(node.uri)
+            uri = given_node() or (await stack.enter_async_context(EmbeddedEventStore(tmp_path))).uri
+            if request.param == "tls":
+                uri = await stack.enter_async_context(with_tls(uri, tmp_path))
+            elif request.param == "part":
+                uri = await stack.enter_async_context(part_of(uri))
+            opened = KurrentEventStore(uri)
         stack.push_async_callback(opened.close)
         yield opened
 

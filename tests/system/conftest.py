@@ -7,13 +7,14 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.product import Product
+from tests import parts
+from tests.parts import Installed
 
 
 class Company:
     """The product with the demonstration company in it, and tokens of its people."""
 
-    def __init__(self, product: Product) -> None:
+    def __init__(self, product: Installed) -> None:
         self.product = product
         self.url = product.ready()
         self._file = product.data / "demonstration.json"
@@ -47,6 +48,5 @@ class Company:
 @pytest.fixture(scope="session")
 def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
     """To be used in the xdist group "company" only, so that one product serves all."""
-    product = Product(tmp_path_factory.mktemp("company"), "all", "demo")
-    yield Company(product)
-    product.close()
+    with parts.product(tmp_path_factory.mktemp("company"), "demo") as product:
+        yield Company(product)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import enum
+from urllib.parse import unquote
 
 import grpc.aio
 from kurrentdbclient import AsyncKurrentDBClient
@@ -45,7 +46,10 @@ class Connection:
         self._client = AsyncKurrentDBClient(uri)
         spec = self._client.connection_spec
         self._is_cluster = spec.scheme not in URI_SCHEMES_NON_DISCOVER or len(spec.targets) > 1
-        self._credentials = self._client.construct_call_credentials(spec.username, spec.password)
+        # The client takes them as they are written in the URI, where they are percent-encoded.
+        self._credentials = self._client.construct_call_credentials(
+            unquote(spec.username or ""), unquote(spec.password or "")
+        )
         self._channels: dict[Use, tuple[grpc.aio.Channel, StreamsStub]] = {}
         self._opening = asyncio.Lock()
         self._is_misled = False

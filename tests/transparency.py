@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -110,9 +111,23 @@ class Log:
         self.rows = 0
 
     @classmethod
-    async def make(cls, folder: Path, storage: Storage | None = None) -> Log:
-        """A log that does not exist yet."""
-        database = Database(f"sqlite+aiosqlite:///{folder}/vault.sqlite", durable=True, tables=METADATA)
+    @asynccontextmanager
+    async def opened(cls, folder: Path, storage: Storage | None = None) -> AsyncIterator[Log]:
+        """A log that does not exist yet, on SQLite or, with --real, on PostgreSQL."""
+        from tests import parts  # not for the processes that are killed: it brings much along
+
+        async with parts.database() as url:
+            log = await cls.make(folder, storage, url)
+            try:
+                yield log
+            finally:
+                await log.close()
+
+    @classmethod
+    async def make(cls, folder: Path, storage: Storage | None = None, url: str = "") -> Log:
+        """The same on a database that stays: that of `url`, else a file in the folder."""
+        url = url or f"sqlite+aiosqlite:///{folder}/vault.sqlite"
+        database = Database(url, durable=True, tables=METADATA)
         keys = await log_keys(database, MASTER_KEY, ORIGIN)
         return cls(folder, keys, database, storage or MemoryStorage())
 
@@ -139,6 +154,11 @@ class Log:
             async with self.database.begin() as transaction:
                 await transaction.execute(sa.insert(RECORDS), rows)
         self.rows += count
+
+    async def counted(self) -> int:
+        """How many rows there are."""
+        async with self.database.read() as connection:
+            return int(await connection.scalar(sa.select(sa.func.count()).select_from(RECORDS)) or 0)
 
     async def check(self, *, sequenced: bool = True) -> Checkpoint:
         """Verifies the whole log from its storage against all that was seen of it. `sequenced`: no row waits."""

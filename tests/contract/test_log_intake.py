@@ -100,9 +100,8 @@ class Recorded(Site):
 
 @pytest.fixture
 async def recorded(tmp_path: Path) -> AsyncIterator[Recorded]:
-    log = await Log.make(tmp_path)
-    yield Recorded(log)
-    await log.close()
+    async with Log.opened(tmp_path) as log:
+        yield Recorded(log)
 
 
 async def refused(attempt: object, id: str) -> Refused:

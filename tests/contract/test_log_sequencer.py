@@ -25,9 +25,8 @@ STEPS = ("stage", "lock", "bundle", "tile", "checkpoint", "delete")
 
 @pytest.fixture
 async def log(tmp_path: Path) -> AsyncIterator[Log]:
-    log = await Log.make(tmp_path)
-    yield log
-    await log.close()
+    async with Log.opened(tmp_path) as log:
+        yield log
 
 
 async def refused(attempt: object, id: str) -> None:

@@ -367,6 +367,7 @@ async def test_a_filter_that_is_none_is_told(provider: Provider, filter: str, sc
         (b"", "invalidSyntax"),
         (b"\xff", "invalidSyntax"),
         (b"[" * 100_000, "invalidSyntax"),
+        (json.dumps(user("a@x.fr", displayName="\ud800")).encode(), "invalidSyntax"),
         (b"[]", "invalidSyntax"),
         (b"{}", "invalidValue"),
         (json.dumps(user("")).encode(), "invalidValue"),

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import atheris
 
@@ -39,3 +40,36 @@ def mutual(
             raise AssertionError(f"{data!r} was read as {write(parsed)!r}")
 
     return one
+
+
+def people(read: Callable[[str, bytes, Any], list[Any]]) -> Callable[[bytes], None]:
+    """A test of a reader of people: it names the line of whatever it doesn't take, and takes nobody twice."""
+    from regard_client.importers.report import BadFile, Report
+
+    def one(data: bytes) -> None:
+        report = Report()
+        try:
+            rows = read("people", data, report)
+        except BadFile:
+            return
+        lines = {row.line for row in rows} | {refusal.line for refusal in report.refused}
+        assert all(0 < line <= data.count(b"\n") + data.count(b"\r") + 1 for line in lines)
+        assert len(lines) == len(rows) + len(report.refused)
+        assert len({row.profile.email.casefold() for row in rows}) == len(rows)
+        assert all(row.profile.SerializeToString() for row in rows)
+
+    return one
+
+
+def sendable(history: Any, report: Any) -> None:
+    """Demands that whatever a history holds can be sent, and that each refusal is named."""
+    for user in history.users.values():
+        assert user.profile.SerializeToString()
+    for channel in history.channels.values():
+        (channel.name + channel.purpose).encode()
+        for portion in channel.read():
+            for post in portion:
+                (post.id + post.reply_to + post.body).encode()
+                assert post.body.strip() and post.created_ms > 0 and post.user in history.users
+                assert all(who in history.users and emoji.encode() for who, emoji in post.reactions)
+    assert all(refusal.line > 0 and refusal.reason.startswith("IMP-") for refusal in report.refused)

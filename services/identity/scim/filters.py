@@ -48,6 +48,8 @@ def read_json(body: bytes) -> dict[str, Any]:
     """An object. Raises BadScim."""
     try:
         read = json.loads(body)
+        if b"\\u" in body:  # escapes can also name halves of characters
+            json.dumps(read, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise BadScim("invalidSyntax", "the body is not JSON in UTF-8.") from None
     if not isinstance(read, dict):

@@ -30,6 +30,10 @@ from regard_client.importers.reasons import Said
 from regard_client.importers.report import Progress, Report, each, patiently
 
 LONGEST_BODY = 20_000
+LONGEST_ID = 300
+MOST_REACTIONS = 1_000
+MOST_MODERATORS, MOST_MEMBERS = 1_000, 10_000
+"""In one request."""
 BATCH = 100
 BATCH_BYTES = 400_000
 """A request holds 1 MiB at most."""
@@ -146,28 +150,34 @@ async def _open(
 ) -> str | None:
     known = [member for member in channel.members if member.user in people]
     members = [member for member in known if people[member.user] != me]
-    moderators = [member for member in members if member.moderates] or members[:1]
+    moderators = [member for member in members if member.moderates][:MOST_MODERATORS] or members[:1]
     if not moderators:
         _refuse(report, channel, reasons.ONLY_YOU() if known else reasons.NOBODY())
         return None
     if len(members) < len(known):
         report.note(reasons.LEFT_YOU_OUT(channel=channel.name))
-    request = ImportGroupRequest(
-        external_id=external_id,
-        name=channel.name,
-        purpose=channel.purpose,
-        rules=_rules(channel),
-        moderator_ids=[people[member.user] for member in moderators],
-        member_ids=[people[member.user] for member in members if member not in moderators],
-    )
+    others = [people[member.user] for member in members if member not in moderators]
+    # Repeating adds who is missing, so that a large group comes in parts.
+    parts = [others[start : start + MOST_MEMBERS] for start in range(0, len(others), MOST_MEMBERS)] or [[]]
+    created = False
     try:
-        group = await patiently(partial(regard.groups.ImportGroup, request))
+        for part in parts:
+            request = ImportGroupRequest(
+                external_id=external_id,
+                name=channel.name,
+                purpose=channel.purpose,
+                rules=_rules(channel),
+                moderator_ids=[people[member.user] for member in moderators],
+                member_ids=part,
+            )
+            group = await patiently(partial(regard.groups.ImportGroup, request))
+            created |= group.created
     except RegardError as error:
         if error.kind not in {"INVALID_ARGUMENT", "ALREADY_EXISTS", "FAILED_PRECONDITION", "NOT_FOUND"}:
             raise
         _refuse(report, channel, refused_because(error))
         return None
-    report.count("groups", group.created)
+    report.count("groups", created)
     room_request = ImportRoomRequest(group_id=group.group_id, external_id=external_id, name=channel.name)
     return (await patiently(partial(regard.chat.ImportRoom, room_request))).room_id
 
@@ -205,7 +215,11 @@ def batches(posts: Iterable[Post]) -> Iterator[list[Post]]:
 def _known(report: Report, post: Post, people: dict[str, str]) -> bool:
     if post.user not in people:
         report.refuse(post.place.line, reasons.AUTHOR_REFUSED(author=post.user), post.place.file)
-    return post.user in people
+    elif len(post.id) > LONGEST_ID:
+        report.refuse(post.place.line, reasons.LONG_ID(), post.place.file)
+    else:
+        return True
+    return False
 
 
 def _imported(post: Post, people: dict[str, str]) -> ImportedMessage:
@@ -219,5 +233,5 @@ def _imported(post: Post, people: dict[str, str]) -> ImportedMessage:
         reply_to_external_id=post.reply_to,
         reactions=[
             ImportedReaction(person_id=people[who], emoji=emoji) for who, emoji in post.reactions if who in people
-        ],
+        ][:MOST_REACTIONS],
     )

@@ -248,6 +248,8 @@ NOT_SLACK = _reason(
     "{file} n’est pas un export Slack : il n’a pas de {member}.",
 )
 
+LONG_ID = _reason("IMP-58", "its identifier is too long", "son identifiant est trop long")
+
 # Archives.
 NOT_ZIP = _reason(
     "IMP-60", "{file} is not a ZIP archive, or is damaged.", "{file} n’est pas une archive ZIP, ou est abîmée."

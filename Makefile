@@ -1,6 +1,6 @@
 # The table of contents of scripts/. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format protos docs bench ci clean
+.PHONY: help run test real lint format protos docs bench ci clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -10,6 +10,9 @@ run: ## set up and start everything on http://localhost:8080 (REGARD_PORT); EMPT
 
 test: ## set up and run every test that needs no server installed
 	@scripts/test
+
+real: ## run the contract and system tests on genuine Kafka and PostgreSQL, which it brings: see scripts/real
+	@scripts/real
 
 lint: ## ruff, mypy, import rules, protos, generated documents
 	@scripts/lint

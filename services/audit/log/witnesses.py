@@ -26,10 +26,9 @@ _MOST_BYTES = 64
 class Witnesses:
     """The witnesses that the installation's policy names; without a file there are none."""
 
-    def __init__(self, file: Path | None, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(self, file: Path | None) -> None:
         """Raises Refused (AUD-18) if the file names no usable witnesses."""
         self._policy = _read(file) if file else Policy(())
-        self._transport = transport
 
     def policy(self, keys: LogKeys, url: str) -> bytes:
         """The whole policy: the log's keys, then the witnesses."""
@@ -41,7 +40,7 @@ class Witnesses:
         Raises Refused: AUD-11 if one has, AUD-12 if one has another tree of that size, AUD-17 if too few answer.
         """
         names = list(self._policy.witnesses)
-        async with httpx.AsyncClient(transport=self._transport, timeout=_LIMIT_S, trust_env=False) as client:
+        async with httpx.AsyncClient(timeout=_LIMIT_S, trust_env=False) as client:
             asked = (_seen(client, self._policy.witnesses[name], tree, signed) for name in names)
             answers = dict(zip(names, await asyncio.gather(*asked), strict=True))
         for name, size in answers.items():

@@ -94,11 +94,12 @@ class SigningKeys:
     async def _fresh(self) -> tuple[tuple[SigningKey, ...], float]:
         now_s = self._clock().timestamp()
         if abs(now_s - self._read_at_s) > _READ_AGAIN_S:
-            self._ring = await self._read()
-            if is_rotation_due(self._ring, now_s):
-                await self._rotate(int(now_s))
-                self._ring = await self._read()
-            self._read_at_s = now_s
+            # Only a ring that is complete is kept: others who call meanwhile sign with it.
+            ring = await self._read()
+            if is_rotation_due(ring, now_s):
+                await self._rotate(ring, int(now_s))
+                ring = await self._read()
+            self._ring, self._read_at_s = ring, now_s
         return self._ring, now_s
 
     async def _read(self) -> tuple[SigningKey, ...]:
@@ -106,17 +107,17 @@ class SigningKeys:
             rows = await connection.execute(sa.select(SIGNING_KEYS).order_by(SIGNING_KEYS.c.generation))
             return tuple(map(self._unwrapped, rows))
 
-    async def _rotate(self, now_s: int) -> None:
+    async def _rotate(self, ring: Sequence[SigningKey], now_s: int) -> None:
         key = ECKey.generate_key("P-256")
         kid = key.thumbprint()
         private = json.dumps(key.as_dict(private=True)).encode()
         row = {
-            "generation": self._ring[-1].generation + 1 if self._ring else 1,
+            "generation": ring[-1].generation + 1 if ring else 1,
             "kid": kid,
             "wrapped": self._master_key.wrap("signing-key", kid, private),
-            "signs_from_s": now_s + PUBLISHED_AHEAD_S if self._ring else now_s,
+            "signs_from_s": now_s + PUBLISHED_AHEAD_S if ring else now_s,
         }
-        outlived = {one.generation for one in self._ring} - {one.generation for one in published(self._ring, now_s)}
+        outlived = {one.generation for one in ring} - {one.generation for one in published(ring, now_s)}
         async with self._vault.begin() as transaction:
             await transaction.execute(insert(SIGNING_KEYS).values(row).on_conflict_do_nothing())
             await transaction.execute(sa.delete(SIGNING_KEYS).where(SIGNING_KEYS.c.generation.in_(outlived)))

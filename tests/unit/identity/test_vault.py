@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from joserfc import jwt
@@ -87,3 +88,35 @@ async def test_keys_rotate_without_a_token_that_a_cached_set_does_not_verify(
             largest = max(largest, len(cached.keys))
     assert len(kids) in (3, 4)
     assert largest == 2
+
+
+async def test_nobody_is_without_a_key_while_a_slow_call_makes_the_first_one_too(
+    databases: tuple[Database, Database], time: TimeByHand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = SigningKeys(databases[0], MASTER_KEY, time)
+    read, rotate = keys._read, keys._rotate
+    has_read, others_are_done, rotates, may_rotate = (asyncio.Event() for _ in range(4))
+
+    async def slow_read() -> Any:
+        monkeypatch.setattr(keys, "_read", read)
+        found = await read()
+        has_read.set()
+        await others_are_done.wait()
+        monkeypatch.setattr(keys, "_rotate", slow_rotate)
+        return found
+
+    async def slow_rotate(*arguments: Any) -> None:
+        rotates.set()
+        await may_rotate.wait()
+        await rotate(*arguments)
+
+    monkeypatch.setattr(keys, "_read", slow_read)
+    slow = asyncio.create_task(keys.jwks())
+    await has_read.wait()
+    made = await keys.current()
+    others_are_done.set()
+    await rotates.wait()
+    assert await keys.current() == made
+    may_rotate.set()
+    assert [one["kid"] for one in await slow] == [made.kid]
+    assert await keys.current() == made

@@ -301,6 +301,7 @@ async def _told(product: Installed) -> Counter[str]:
     story = await _prepare(product)
     await _tell(story)
     async with await story.sign_in("harry") as harry:
+        await story.ledger(harry)  # that this was read is in the ledger by the next time
         return story.normalised(await story.ledger(harry))
 
 

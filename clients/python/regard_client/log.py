@@ -92,15 +92,7 @@ class TransparencyLog:
             return self._get(place.full.path), place.full.width
 
     def _get(self, path: str) -> bytes:
-        try:
-            answer = self._http.get(path)
-        except httpx.HTTPError as error:
-            raise RegardError(id="", kind="UNAVAILABLE", sentence=f"{path}: {type(error).__name__}") from error
-        if answer.status_code == _NOT_FOUND:
-            raise RegardError(id="", kind="NOT_FOUND", sentence=f"The log has no {path}.")
-        if not answer.is_success:
-            raise RegardError(id="", kind="UNAVAILABLE", sentence=f"{path}: {answer.status_code}")
-        return answer.content
+        return _got(self._http, path)
 
     def close(self) -> None:
         """Ends the connection."""
@@ -113,3 +105,21 @@ class TransparencyLog:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def fetch(url: str) -> bytes:
+    """A file of a log, unverified. Raises RegardError."""
+    with httpx.Client(timeout=_TIMEOUT_S) as http:
+        return _got(http, url)
+
+
+def _got(http: httpx.Client, path: str) -> bytes:
+    try:
+        answer = http.get(path)
+    except httpx.HTTPError as error:
+        raise RegardError(id="", kind="UNAVAILABLE", sentence=f"{path}: {type(error).__name__}") from error
+    if answer.status_code == _NOT_FOUND:
+        raise RegardError(id="", kind="NOT_FOUND", sentence=f"There is no {path}.")
+    if not answer.is_success:
+        raise RegardError(id="", kind="UNAVAILABLE", sentence=f"{path}: {answer.status_code}")
+    return answer.content

@@ -198,3 +198,16 @@ def test_proofs_of_nothing_are_refused() -> None:
 
 def test_the_root_of_leaves_at_once_is_the_root_of_leaves_one_by_one() -> None:
     assert root_of(leaves()[:257]) == root_at(257, NODES)
+
+
+def test_a_proof_is_as_long_as_the_size_asks_for() -> None:
+    """Roots and hashes that fit, in a tree that is said to be larger or smaller."""
+    proof, root = inclusion_proof(1, 4, NODES), root_at(4, NODES)
+    for size in (2, 5, 8):
+        refused(leaves()[1], 1, size, proof, root)
+    proof = consistency_proof(2, 8, NODES)
+    for size in (4, 16):
+        not_consistent(2, size, proof, root_at(2, NODES), root_at(8, NODES))
+    proof = consistency_proof(3, 8, NODES)
+    for size in (4, 16):
+        not_consistent(3, size, proof, root_at(3, NODES), root_at(8, NODES))

@@ -2,8 +2,9 @@
 
 import json
 import os
+import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -11,16 +12,35 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
+from regard.audit.v1.audit_pb2 import GetReceiptRequest, ListAccessesRequest
+from regard.common.v1.common_pb2 import PageRequest
 
-from regard_client.cli.context import PARTLY, REFUSED, USAGE, config_folder, err, fail, options, out, translated, url
-from regard_client.log import LastSeen, TransparencyLog
+from regard_client.cli.content import GroupName, group_id
+from regard_client.cli.context import (
+    PARTLY,
+    REFUSED,
+    USAGE,
+    config_folder,
+    connected,
+    err,
+    fail,
+    options,
+    out,
+    say,
+    translated,
+    url,
+)
+from regard_client.client import Regard
+from regard_client.errors import RegardError
+from regard_client.log import LastSeen, TransparencyLog, fetch
 from regard_client.monitor import Counts, explain, read_openings, verified_entries
 from regard_client.verify.checkpoint import Checkpoint, parse_checkpoint
 from regard_client.verify.hashing import format_hash
 from regard_client.verify.history import require_growth
+from regard_client.verify.places import Place, place_of, require_no_gap
 from regard_client.verify.policy import Policy, Vouched, parse_policy
 from regard_client.verify.reasons import Unverified
-from regard_client.verify.receipt import Step, verify_receipt
+from regard_client.verify.receipt import SUFFIX, Receipt, Step, parse_receipt, verify_receipt
 
 PolicyFile = Annotated[
     Path | None,
@@ -28,9 +48,8 @@ PolicyFile = Annotated[
 ]
 LogUrl = Annotated[str, typer.Option("--log", help="Where the log is, if not where the policy or Regard says.")]
 
-_VERIFIED = {"en": "Verified. The record says:", "fr": "Vérifié. L’enregistrement dit :"}
-_NOT_VERIFIED = {"en": "NOT VERIFIED", "fr": "NON VÉRIFIÉ"}
-_EVIDENCE = {"en": "The evidence is kept in", "fr": "Les preuves sont gardées dans"}
+_PROVABLE_WITHIN_S = 10
+_NOT_YET = ("AUD-04", "AUD-05")  # recorded, and not in the published log yet
 _FIRST = Step(
     "first",
     "Nothing of this log was seen here before; what the receipt says of it is remembered.",
@@ -50,8 +69,91 @@ _OTHER_SIZE = Step(
 
 def register(app: typer.Typer) -> None:
     """Adds these commands to the `regard` command."""
-    for name, command in (("verify", verify), ("log", look), ("witness", witness), ("monitor", monitor)):
+    for name, command in (
+        ("receipt", receipt),
+        ("verify", verify),
+        ("trust", trust),
+        ("log", look),
+        ("witness", witness),
+        ("monitor", monitor),
+    ):
         app.command(name)(command)
+
+
+def receipt(
+    group: GroupName,
+    access: Annotated[str, typer.Argument(help="Id of an access; by default the newest that you can have.")] = "",
+    to: Annotated[Path, typer.Option(help="Folder to write it to.")] = Path(),
+) -> None:
+    """Get the receipt of an access: what proves to anybody, for good, that it is in the log."""
+    with connected() as regard:
+        identifier = group_id(regard, group)
+        asked = GetReceiptRequest(group_id=identifier, access_id=access or _newest(regard, identifier))
+        file = to / f"{asked.access_id}{SUFFIX}"
+        data = _provable(lambda: regard.ledger.GetReceipt(asked).receipt)
+    try:
+        to.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+    except OSError as error:
+        reason = error.strerror
+        fail(say(f"{file} can’t be written: {reason}.", f"{file} ne peut pas être écrit : {reason}."), "", USAGE)
+    out.print(str(file), markup=False)
+
+
+def _newest(regard: Regard, group_id: str) -> str:
+    """The newest access whose reader the group's rules show by name."""
+    asked = ListAccessesRequest(scope=ListAccessesRequest.SCOPE_GROUP, group_id=group_id, page=PageRequest(size=200))
+    entries = regard.ledger.ListAccesses(asked).entries
+    named = next((one.access_id for one in entries if one.access_id and one.reader_id), "")
+    if not named:
+        fail(
+            say("No access to this group is shown by name.", "Aucun accès à ce groupe n’est montré nommément."),
+            say("The group’s rules count them.", "Les règles du groupe les comptent."),
+            REFUSED,
+        )
+    return named
+
+
+def _provable(ask: Callable[[], bytes]) -> bytes:
+    """The receipt, as soon as the log that holds the access is published."""
+    until = time.monotonic() + _PROVABLE_WITHIN_S
+    while True:
+        try:
+            return ask()
+        except RegardError as error:
+            if error.id not in _NOT_YET or time.monotonic() > until:
+                raise
+        time.sleep(0.2)
+
+
+def trust(policy: PolicyFile = None) -> None:
+    """Trust the log that this policy says, or the one that Regard serves now: from then on no other."""
+    data = _read(policy) if policy else _served_policy()
+    try:
+        trusted = parse_policy(data)
+    except Unverified as refused:
+        _fail(refused)
+    kept = config_folder() / "policy"
+    if kept.is_file() and parse_policy(_read(kept)) != trusted:
+        fail(
+            say(f"{kept} says otherwise.", f"{kept} dit autre chose."),
+            say(
+                "Ask somebody else which is right: the works council, a witness. To change your mind, delete the file.",
+                "Demandez ailleurs lequel est juste : comité d’entreprise, témoin. Pour changer d’avis, effacez-le.",
+            ),
+            REFUSED,
+        )
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_bytes(data)
+    for log in trusted.logs:
+        out.print(say(f"log {log.key}", f"journal {log.key}"), markup=False)
+    for name, witness in trusted.witnesses.items():
+        out.print(say(f"witness {name} {witness.key}", f"témoin {name} {witness.key}"), markup=False)
+
+
+def _served_policy() -> bytes:
+    with translated():
+        return fetch(f"{url()}/log/policy")
 
 
 def verify(
@@ -61,6 +163,9 @@ def verify(
     """Verify receipts step by step, without a network and without trusting Regard."""
     trusted = _policy(policy)
     verified = [_verify(file, trusted) for file in files]
+    places = [place for one in verified if one and (place := place_of(one))]
+    for group in sorted({place.group for place in places}):
+        _tell_places([place for place in places if place.group == group])
     if not all(verified):
         raise typer.Exit(REFUSED)
 
@@ -122,7 +227,21 @@ def witness(
     uvicorn.Server(config).run(sockets=[listening])
 
 
-def _verify(file: Path, policy: Policy) -> bool:
+def _tell_places(places: list[Place]) -> None:
+    """Whether the receipts of one group follow one another: they need not, and it is told."""
+    if options.json or len(places) < 2:
+        return
+    try:
+        require_no_gap(places)
+    except Unverified as gap:
+        out.print(f"  ! {gap.id} {gap.sentence(options.language)}", style="yellow", markup=False)
+        return
+    group, count = places[0].group, len(places)
+    told = say(f"Nothing is missing between these {count}.", f"Rien ne manque entre ces {count}.")
+    out.print(f"  ✓ {group}: {told}", markup=False)
+
+
+def _verify(file: Path, policy: Policy) -> Receipt | None:
     def tell(step: Step) -> None:
         if not options.json:
             out.print(f"  ✓ {step.sentence(options.language)}", markup=False)
@@ -130,22 +249,24 @@ def _verify(file: Path, policy: Policy) -> bool:
     if not options.json:
         out.print(str(file), markup=False)
     try:
-        verified = verify_receipt(_read(file), policy, tell)
+        data = _read(file)
+        verified = verify_receipt(data, policy, tell)
         tell(_compared(verified.vouched))
     except Unverified as refused:
-        told = {"file": str(file), "verified": False, "id": refused.id, "sentence": refused.sentence(options.language)}
+        why = {"id": refused.id, "sentence": refused.sentence(options.language)}
         if options.json:
-            _print_json(told)
+            _print_json({"file": str(file), "verified": False, **why})
         else:
-            out.print(f"  ✗ {_NOT_VERIFIED[options.language]}: {_described(refused)}", style="red", markup=False)
+            out.print(f"  ✗ {say('NOT VERIFIED', 'NON VÉRIFIÉ')}: {_described(refused)}", style="red", markup=False)
         _keep_evidence(refused)
-        return False
+        return None
     if options.json:
         _print_json({"file": str(file), "verified": True, "index": verified.index, "record": dict(verified.record)})
     else:
-        said = json.dumps(verified.record, ensure_ascii=False, indent=2).replace("\n", "\n    ")
-        out.print(f"  {_VERIFIED[options.language]}\n    {said}", markup=False)
-    return True
+        record = json.dumps(verified.record, ensure_ascii=False, indent=2).replace("\n", "\n    ")
+        told = say("Verified. The record says:", "Vérifié. L’enregistrement dit :")
+        out.print(f"  {told}\n    {record}", markup=False)
+    return parse_receipt(data)
 
 
 def _compared(vouched: Vouched) -> Step:
@@ -164,7 +285,14 @@ def _compared(vouched: Vouched) -> Step:
 def _policy(file: Path | None) -> Policy:
     path = file or config_folder() / "policy"
     if not path.is_file():
-        fail(f"There is no policy file {path}.", "Ask those you trust for it, and give it with --policy.", USAGE)
+        fail(
+            say(f"There is no policy file {path}.", f"Il n’y a pas de fichier de politique {path}."),
+            say(
+                "Ask those you trust for it and give it with --policy, or believe Regard once: regard trust",
+                "Demandez-le à qui vous faites confiance (--policy), ou croyez Regard une fois : regard trust",
+            ),
+            USAGE,
+        )
     try:
         return parse_policy(_read(path))
     except Unverified as refused:
@@ -175,7 +303,8 @@ def _read(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
-        fail(f"{file} can't be read: {error.strerror}.", "", USAGE)
+        reason = error.strerror
+        fail(say(f"{file} can’t be read: {reason}.", f"{file} ne peut pas être lu : {reason}."), "", USAGE)
 
 
 @contextmanager
@@ -212,7 +341,7 @@ def _keep_evidence(refused: Unverified) -> None:
     folder.mkdir(parents=True)
     for name, data in refused.evidence.items():
         (folder / name.replace("/", "_")).write_bytes(data)
-    err.print(f"{_EVIDENCE[options.language]} {folder}", markup=False)
+    err.print(say(f"The evidence is kept in {folder}", f"Les preuves sont gardées dans {folder}"), markup=False)
 
 
 def _seen_folder() -> Path:

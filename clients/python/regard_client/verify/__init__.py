@@ -14,6 +14,7 @@ This package trusts nobody: it imports nothing of Regard's services, opens no co
     history     that a log only grows                   c2sp.org/tlog-checkpoint
     addcheckpoint  what a witness checks                c2sp.org/tlog-witness
     record      what an entry of Regard stands for      docs/decisions/0005
+    places      that no access to a group is missing    docs/decisions/0005
     receipt     that an access is in the log            a proof with salt and record
 """
 

@@ -144,6 +144,21 @@ WITNESS_AHEAD = Reason(
     remedy_fr="Arrêtez le journal et restaurez la copie la plus récente.",
 )
 
+PLACE_MISSING = Reason(
+    "VER-13",
+    en="An access to the group {group} is missing: revision {revision}, number {index}.",
+    fr="Un accès au groupe {group} manque : révision {revision}, numéro {index}.",
+    remedy_en="Ask for the receipt of that place. If nobody gives it, an access is being hidden: report it.",
+    remedy_fr="Demandez le reçu de cette place. Si personne ne le donne, un accès est caché : signalez-le.",
+)
+OTHER_HISTORY = Reason(
+    "VER-14",
+    en="The group {group} has two histories: what is at revision {revision}, number {index}, follows something else.",
+    fr="Le groupe {group} a deux histoires : la révision {revision}, numéro {index}, suit autre chose.",
+    remedy_en="Keep both receipts, which are signed, and show them to a witness and to the works council.",
+    remedy_fr="Gardez les deux reçus, qui sont signés, et montrez-les à un témoin et au comité d’entreprise.",
+)
+
 
 def malformed(what: str, rule: str) -> Unverified:
     """The exception for a `what` that breaks `rule`; the rule is told in the words of the specification."""

@@ -1,0 +1,70 @@
+"""From an access to its proof, as people get it: a receipt that verifies without Regard, a log that strangers read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from regard_client.cli.app import app
+from tests.system.conftest import Company
+
+pytestmark = [pytest.mark.xdist_group("company"), pytest.mark.timeout(300)]
+
+
+class Command:
+    """The `regard` command, with a configuration of its own."""
+
+    def __init__(self, company: Company, folder: Path) -> None:
+        self.company = company
+        self.folder = folder
+
+    def __call__(self, *arguments: str, who: str = "", url: str = "") -> Result:
+        environment = {
+            "XDG_CONFIG_HOME": str(self.folder),
+            "REGARD_URL": url or self.company.url,
+            "REGARD_TOKEN": self.company.token(who) if who else "",
+            "REGARD_DATA": str(self.folder / "none"),
+        }
+        return CliRunner().invoke(app, [*arguments], env=environment)
+
+
+def done(result: Result) -> str:
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_an_access_is_proved_to_whoever_trusts_the_policy(company: Company, tmp_path: Path) -> None:
+    regard = Command(company, tmp_path / "config")
+    group = done(regard("id", "Ligne 2", who="leo")).strip()
+    done(regard("audit", group, "--reference", "2026-15", who="awa"))
+    done(regard("trust"))
+    file = done(regard("receipt", "Ligne 2", "--to", str(tmp_path), who="leo")).strip()
+    # Nobody answers at this address: verifying needs nobody.
+    told = done(regard("verify", file, url="http://127.0.0.1:9"))
+    assert told.count("✓") == 6
+    assert "ACTION_SEARCH_LEDGER" in told
+    record = json.loads(done(regard("--json", "verify", file, url="http://127.0.0.1:9")))["record"]
+    assert (record["group"], record["access"]["purpose_reference"]) == (group, "2026-15")
+    done(regard("log"))
+    done(regard("monitor"))
+    data = bytearray(Path(file).read_bytes())
+    data[len(data) // 2] ^= 1
+    Path(file).write_bytes(data)
+    refused = regard("verify", file)
+    assert refused.exit_code == 1
+    assert "NOT VERIFIED" in refused.output
+
+
+def test_another_policy_is_not_trusted_in_its_place(company: Company, tmp_path: Path) -> None:
+    regard = Command(company, tmp_path / "config")
+    done(regard("trust"))
+    done(regard("trust"))
+    other = tmp_path / "policy"
+    other.write_text("quorum none\n")
+    refused = regard("trust", "--policy", str(other))
+    assert refused.exit_code == 1
+    assert "says otherwise" in refused.output

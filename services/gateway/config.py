@@ -280,12 +280,22 @@ def _mutations() -> Node:
         # HTTP allows names that gRPC's servers fail at.
         "request_mutations": [{"remove_on_match": {"key_matcher": {"safe_regex": {"regex": _NO_NAME_IN_GRPC}}}}],
         "response_mutations": [
-            {"append": {"header": {"key": key, "value": value}, "append_action": "ADD_IF_ABSENT"}}
-            for key, value in _SECURITY_HEADERS.items()
+            _CHALLENGE,
+            *(
+                {"append": {"header": {"key": key, "value": value}, "append_action": "ADD_IF_ABSENT"}}
+                for key, value in _SECURITY_HEADERS.items()
+            ),
         ],
     }
 
 
+# Envoy's own names the whole address as the realm, with its query.
+_CHALLENGE: Node = {
+    "append": {
+        "header": {"key": "www-authenticate", "value": 'Bearer realm="regard"'},
+        "append_action": "OVERWRITE_IF_EXISTS",
+    }
+}
 _NO_NAME_IN_GRPC = ":?[^:]*[^:a-z0-9._-].*"
 _BY_ADDRESS: Node = {"remote_address": {}}
 _BY_PERSON: Node = {"request_headers": {"header_name": USER_HEADER, "descriptor_key": "user_id"}}

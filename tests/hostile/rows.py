@@ -131,10 +131,14 @@ _FEED = {
 _PROVISIONING = {
     "AddProvisioner": Row({"name": "hostile"}, "admin", ROLE),
     "ListProvisioners": Row({}, "admin", ROLE),
-    "RevokeProvisioner": Row({"provisioner_id": "$nowhere"}, "admin", ROLE),
+    "RevokeProvisioner": Row({"provisioner_id": "$provisioner"}, "admin", ROLE),
 }
 _SEARCH = {"group_ids": ["$group"], "purpose": "PURPOSE_INTERNAL_AUDIT", "purpose_reference": "hostile"}
-_LEDGER = {"ListAccesses": Row(_IN_GROUP, "member", GROUP), "WatchAccesses": Row(_IN_GROUP, "member", GROUP)}
+_LEDGER = {
+    "ListAccesses": Row(_IN_GROUP, "member", GROUP),
+    "WatchAccesses": Row(_IN_GROUP, "member", GROUP),
+    "GetReceipt": Row({**_IN_GROUP, "access_id": "$access"}, "member", GROUP),
+}
 
 
 def _named(service: str, rows: Mapping[str, Row]) -> dict[str, Row]:

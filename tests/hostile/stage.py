@@ -38,6 +38,8 @@ class Stage:
     def __init__(self, product: Product, seed: int) -> None:
         self.product, self.url = product, product.ready()
         self.draw = random.Random(seed)
+        self.mark = self.word()
+        """With it begins every secret word, and nothing else in the world."""
         self.admin = self._claim()
         self._made = 0
 
@@ -60,9 +62,13 @@ class Stage:
         """host:port of the gateway."""
         return self.url.removeprefix("http://")
 
-    def secret(self) -> str:
+    def word(self) -> str:
         """A word that is nowhere else in the world."""
-        return "zq" + "".join(self.draw.choices("bcdfghjklmnpqrstvwxz", k=18))
+        return "zq" + "".join(self.draw.choices("bcdfghjklmnpqrstvwxz", k=10))
+
+    def secret(self) -> str:
+        """A word for something confidential."""
+        return self.mark + self.word()
 
     @contextmanager
     def client(self, person: Person | None) -> Iterator[httpx.Client]:
@@ -139,6 +145,8 @@ class Scene:
         scene._write()
         scene._send_away()
         scene.ids |= {name: person.id for name, person in scene.people.items()}
+        provisioner = stage.call(stage.admin, "/v1/provisioners", {"name": "directory"})
+        scene.ids["provisioner"] = provisioner["provisioner"]["id"]
         return scene
 
     def seen(self) -> Any:
@@ -202,6 +210,17 @@ class Scene:
                 late = datetime.now(UTC) > end + timedelta(seconds=1)
                 assert not (late and answer.is_success), "no read after a guest's end"
         self.stage.product.until(lambda: self._members() == 4)
+        call(self.people["spare"], messages)
+        self.stage.product.until(self._is_proved)
+
+    def _is_proved(self) -> bool:
+        """Whether the reading of one who is still there has its receipt; its id is noted."""
+        accesses = f"/v1/groups/{self.ids['group']}/accesses"
+        with self.stage.client(self.people["spare"]) as client:
+            for entry in client.get(accesses).json()["entries"]:
+                if entry["readerId"] == self.people["spare"].id:
+                    self.ids["access"] = entry["accessId"]
+            return "access" in self.ids and client.get(f"{accesses}/{self.ids['access']}/receipt").is_success
 
     def _members(self) -> int:
         answer = self.stage.call(self.people["moderator"], f"/v1/groups/{self.ids['group']}/members")

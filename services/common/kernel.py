@@ -95,7 +95,8 @@ class Kernel:
                     await projection.wait_for(tokens, limit_s)
 
         def revoked(caller: Caller) -> bool:
-            return any(service.revoked(caller) for service in services if service.revoked)
+            # Services of one process share a guard, which is asked once.
+            return any(asked(caller) for asked in {service.revoked for service in services if service.revoked})
 
         return Border(self.token_verifier(), self.service_tokens, revoked, wait_for)
 
@@ -132,7 +133,7 @@ async def open_kernel(
 ) -> AsyncIterator[Kernel]:
     """The kernel of a process called `name`, on the event store and Kafka of the settings.
 
-    `kafka`, `store`: in place of the settings' own, for the embedded ones. Raises BadInternalKey, OSError.
+    `kafka`, `store`: in place of the settings' own, for the embedded ones. Raises BadInternalKey, BadSettings, OSError.
     """
     tokens = ServiceTokens(load_internal_key(settings), name, clock)
     addresses = dict(settings.address)
@@ -140,7 +141,7 @@ async def open_kernel(
         settings=settings,
         store=store or KurrentEventStore(settings.eventstore_uri),
         codec=Codec(contracts.event_files()),
-        kafka=kafka or Kafka(settings.kafka_bootstrap),
+        kafka=kafka or Kafka.of(settings),
         clock=clock,
         service_tokens=tokens,
         addresses=addresses,

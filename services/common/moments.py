@@ -1,18 +1,21 @@
 """Moments: microseconds since 1970 in tables (SQLite drops zones), UTC datetimes in code, Timestamps in messages."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from google.protobuf.timestamp_pb2 import Timestamp
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def microseconds(at: datetime) -> int:
     """For a table."""
-    return int(timestamp_of(at).ToMicroseconds())
+    return (at - _EPOCH) // _MICROSECOND
 
 
 def moment(at_us: int) -> datetime:
     """From a table, for code."""
-    return of(timestamp(at_us) or Timestamp())
+    return _EPOCH + timedelta(microseconds=at_us)
 
 
 def of(at: Timestamp) -> datetime:

@@ -30,6 +30,8 @@ DELAY_S = Gauge("regard_relay_delay_seconds", "Age of the last event when Kafka 
 LAG = Gauge("regard_relay_lag_positions", "The event store's head less the checkpoint", ["service"])
 
 _BATCH_EVENTS = 500
+_GATHER_S = 0.005
+"""How long a batch waits for more, if the one before it was shared: what follows it costs more than that."""
 _QUEUE_EVENTS = 2000
 
 _log = logger(__name__)
@@ -127,8 +129,12 @@ class Relay:
                 await queue.put(recorded)
 
     async def _publish(self, producer: AIOKafkaProducer, queue: asyncio.Queue[Recorded], course: _Course) -> None:
+        batch: list[Recorded] = []
         while True:
+            shared = len(batch) > 1
             batch = [await queue.get()]
+            if shared:
+                await asyncio.sleep(_GATHER_S)
             while len(batch) < _BATCH_EVENTS and not queue.empty():
                 batch.append(queue.get_nowait())
             previous = await self._send(producer, batch, course.previous)

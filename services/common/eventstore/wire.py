@@ -37,6 +37,8 @@ _EVERYTHING = 2**63 - 1
 _SCAN_WINDOW = 500
 """Events that a node examines before it tells how far it is; affects only how often it sends checkpoints."""
 
+_to_json = json.JSONEncoder(separators=(",", ":")).encode
+
 BINARY = "application/octet-stream"
 JSON = "application/json"
 
@@ -122,7 +124,7 @@ def metadata(data: bytes) -> Mapping[str, str]:
 
 def metadata_bytes(metadata: Mapping[str, str]) -> bytes:
     """An event's metadata as they are stored."""
-    return json.dumps(dict(metadata), separators=(",", ":")).encode()
+    return _to_json(dict(metadata)).encode()
 
 
 def retention(max_count: int | None, max_age_s: int | None) -> bytes:

@@ -130,3 +130,11 @@ BAD_WITNESSES = refusal(
     remedy_en="Give witness, group and quorum lines of c2sp.org/tlog-policy, each witness with its address.",
     remedy_fr="Donnez des lignes witness, group et quorum de c2sp.org/tlog-policy, chaque témoin avec son adresse.",
 )
+BAD_LOG_STORAGE = refusal(
+    "AUD-19",
+    Kind.FAILED_PRECONDITION,
+    en="REGARD_LOG_STORAGE is not the address of a bucket.",
+    fr="REGARD_LOG_STORAGE n’est pas l’adresse d’un compartiment.",
+    remedy_en="Give s3://bucket/prefix, or nothing to keep the log in the data folder.",
+    remedy_fr="Donnez s3://nom/préfixe, ou rien pour garder le journal dans le dossier de données.",
+)

@@ -17,7 +17,7 @@ from services.common.settings import Settings
 
 
 def build(settings: Settings, kernel: Kernel) -> Service:
-    """The service, not yet running. Raises BadMasterKey, OSError; Refused (AUD-18)."""
+    """The service, not yet running. Raises BadMasterKey, OSError; Refused (AUD-18, AUD-19)."""
     guard, database, view = Guard.of(kernel), kernel.database("audit"), ledger()
     log = TransparencyLog(settings, kernel)
     readings = Ledger(guard, database, log)

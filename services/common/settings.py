@@ -180,6 +180,14 @@ class Settings(BaseSettings):
             "un nombre entier de 1 à 1024",
         ),
     ] = 4
+    log_storage: Annotated[
+        str,
+        Explained(
+            "Bucket of the log's files, as s3://bucket/prefix, reached as AWS_… variables say; empty: data folder.",
+            "Compartiment des fichiers du journal, s3://nom/préfixe, atteint selon les variables AWS_… ; vide : data.",
+            *_URI,
+        ),
+    ] = ""
     log_witnesses_file: Annotated[
         Path | None,
         Explained(

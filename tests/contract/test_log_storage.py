@@ -5,16 +5,23 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from obstore.store import MemoryStore
 
-from services.audit.log.storage import Conflict, FolderStorage, MemoryStorage, Storage
+from services.audit.log.storage import Conflict, FolderStorage, MemoryStorage, ObjectStorage, Storage
 from services.common.errors import Refused
 
 PATHS = ("checkpoint", "tile/0/000", "tile/entries/x001/x234/067.p/8")
 
 
-@pytest.fixture(params=["memory", "folder"])
+@pytest.fixture(params=["memory", "folder", "objects"])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
-    return MemoryStorage() if request.param == "memory" else FolderStorage(tmp_path / "log")
+    match request.param:
+        case "memory":
+            return MemoryStorage()
+        case "folder":
+            return FolderStorage(tmp_path / "log")
+        case _:
+            return ObjectStorage(MemoryStore())
 
 
 @pytest.mark.parametrize("path", PATHS)

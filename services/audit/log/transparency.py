@@ -16,9 +16,10 @@ from services.audit.log.pace import Pace
 from services.audit.log.receipts import Receipts
 from services.audit.log.sequencer import Sequencer
 from services.audit.log.serving import application
-from services.audit.log.storage import FolderStorage, Storage
+from services.audit.log.storage import FolderStorage, ObjectStorage, Storage
 from services.audit.log.vault import METADATA, Vault
 from services.audit.log.witnesses import Witnesses
+from services.audit.refusals import BAD_LOG_STORAGE
 from services.common.errors import Kind, Refused
 from services.common.kernel import Kernel
 from services.common.settings import Settings
@@ -34,12 +35,12 @@ class TransparencyLog:
     """The log of one installation, as one process of audit has it."""
 
     def __init__(self, settings: Settings, kernel: Kernel) -> None:
-        """Raises BadMasterKey, OSError; Refused (AUD-18)."""
+        """Raises BadMasterKey, OSError; Refused (AUD-18, AUD-19)."""
         self._kernel = kernel
         self._url = settings.url.rstrip("/") + PREFIX
         self._database = kernel.vault("audit", METADATA)
         self._vault = Vault(self._database)
-        self._storage: Storage = FolderStorage(settings.data / "log")
+        self._storage = storage_of(settings)
         self._pace = Pace(settings.log_leaves)
         self._witnesses = Witnesses(settings.log_witnesses_file)
         self._keys: LogKeys | None = None
@@ -90,6 +91,16 @@ class TransparencyLog:
                     raise
                 _log.warning("expired records wait to be erased", exc_info=refused)
             await asyncio.sleep(_EXPIRY.total_seconds())
+
+
+def storage_of(settings: Settings) -> Storage:
+    """Where the log's files lie. Raises Refused (AUD-19)."""
+    if not settings.log_storage:
+        return FolderStorage(settings.data / "log")
+    try:
+        return ObjectStorage.at(settings.log_storage)
+    except ValueError as error:
+        raise BAD_LOG_STORAGE() from error
 
 
 def _origin(url: str) -> str:

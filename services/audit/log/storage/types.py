@@ -16,9 +16,10 @@ class Conflict(Exception):
         super().__init__(f"{path} holds something else than expected")
 
 
-def unavailable(error: OSError) -> Refused:
+def unavailable(error: Exception) -> Refused:
     """The refusal for a storage that does not do what it is asked (AUD-10)."""
-    return LOG_STORAGE_AWAY(reason=error.strerror or type(error).__name__)
+    reason = error.strerror if isinstance(error, OSError) else None
+    return LOG_STORAGE_AWAY(reason=reason or type(error).__name__)
 
 
 class Storage(Protocol):

@@ -8,12 +8,17 @@ import pkgutil
 import sys
 from pathlib import Path
 
+import regard_client.monitor
+import regard_client.verify.reasons
+import regard_client.witness.state
 import services
 from regard_client.importers import reasons
+from regard_client.verify.reasons import Reason
 from services.common import settings
 from services.common.errors import catalogue
 from services.gateway import asyncapi, openapi
 
+VERIFYING = (regard_client.verify.reasons, regard_client.monitor, regard_client.witness.state)
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
 
@@ -51,7 +56,18 @@ def _errors() -> str:
         "| id | code | English | français |",
         "|---|---|---|---|",
     ]
-    return "\n".join([*head, *rows]) + "\n"
+    return "\n".join([*head, *rows, *_reasons()]) + "\n"
+
+
+def _reasons() -> list[str]:
+    """What clients say of a log or a receipt that does not verify."""
+    found = {one.id: one for module in VERIFYING for one in vars(module).values() if isinstance(one, Reason)}
+    rows = [
+        f"| <a id='{one.id}'></a>{one.id} | {_cell(one.en, one.remedy_en)} | {_cell(one.fr, one.remedy_fr)} |"
+        for one in sorted(found.values(), key=lambda one: one.id)
+    ]
+    head = ["", "## What does not verify", "", "Said by clients, of what they were given: [log.md](log.md).", ""]
+    return [*head, "| id | English | français |", "|---|---|---|", *rows]
 
 
 def _cell(*sentences: str) -> str:

@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 import regard_client.verify
+from regard_client import monitor
 from regard_client.verify import reasons
+from regard_client.witness import state
 
 FOLDER = Path(regard_client.verify.__file__).parent
 ALLOWED = {*sys.stdlib_module_names, "cryptography", "regard_client"}
@@ -35,8 +37,9 @@ def _imported(tree: ast.AST) -> list[str]:
 
 
 def test_every_reason_has_its_own_id_and_says_the_same_in_both_languages() -> None:
-    declared = list(reasons.reasons())
-    assert len({one.id for one in declared}) == len(declared) > 4
+    modules = (reasons, monitor, state)
+    declared = {one for module in modules for one in vars(module).values() if isinstance(one, reasons.Reason)}
+    assert len({one.id for one in declared}) == len(declared) > 15
     for one in declared:
         assert _placeholders(one.en) == _placeholders(one.fr), one.id
         assert not _placeholders(one.remedy_en + one.remedy_fr), one.id

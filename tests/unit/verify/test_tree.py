@@ -205,6 +205,7 @@ def test_a_proof_is_as_long_as_the_size_asks_for() -> None:
     proof, root = inclusion_proof(1, 4, NODES), root_at(4, NODES)
     for size in (2, 5, 8):
         refused(leaves()[1], 1, size, proof, root)
+    refused(leaves()[3], 1, 2, inclusion_proof(3, 4, NODES), root)
     proof = consistency_proof(2, 8, NODES)
     for size in (4, 16):
         not_consistent(2, size, proof, root_at(2, NODES), root_at(8, NODES))

@@ -84,13 +84,11 @@ def authenticate(note: Note, logs: Iterable[VerifierKey]) -> Signed | Status:
 
 def judge(request: AddCheckpoint, new: Checkpoint, latest: Checkpoint | None) -> Status:
     """Whether a witness that cosigned `latest` for this origin, or nothing yet, cosigns `new`; COSIGNED if it does."""
-    if (
-        request.old > new.size
-    ):  # "The old size MUST be equal to or lower than the checkpoint size. Otherwise, [...] 400"
+    # "The old size MUST be equal to or lower than the checkpoint size. Otherwise, [...] 400"
+    if request.old > new.size:
         return Status.MALFORMED
-    if request.old != (
-        latest.size if latest else 0
-    ):  # "check that the old size matches the size of the latest [...] 409"
+    # "check that the old size matches the size of the latest checkpoint it cosigned [...] (or zero) [...] 409"
+    if request.old != (latest.size if latest else 0):
         return Status.CONFLICT
     try:
         # "A checkpoint of size zero MUST have the root hash of the empty tree", "if the proof is not empty when the old

@@ -9,7 +9,7 @@
 Sentences are `str.format` templates with named parameters.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
@@ -163,8 +163,3 @@ OTHER_HISTORY = Reason(
 def malformed(what: str, rule: str) -> Unverified:
     """The exception for a `what` that breaks `rule`; the rule is told in the words of the specification."""
     return MALFORMED(what=what, rule=rule)
-
-
-def reasons() -> Iterator[Reason]:
-    """Every reason, by id."""
-    return iter(sorted((one for one in globals().values() if isinstance(one, Reason)), key=lambda one: one.id))

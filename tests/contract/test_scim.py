@@ -189,6 +189,17 @@ async def test_who_came_by_another_way_is_found_by_their_address_and_taken_over(
     assert (found["displayName"], "title" in found) == ("Other Name", False)
 
 
+async def test_names_are_found_in_any_case_and_however_their_accents_are_written(provider: Provider) -> None:
+    mark = uuid.uuid4().hex
+    made = await provider.create(f"Zo\u00e9 {mark}", emails=[{"value": address()}], externalId=f"\u00e9-{mark}")
+    for filter in (
+        f'userName eq "ZO\u00c9 {mark.upper()}"',
+        f'userName eq "Zoe\u0301 {mark}" and active eq true',
+        f'externalId eq "e\u0301-{mark}"',
+    ):
+        assert [one["id"] for one in await provider.find(filter)] == [made["id"]], filter
+
+
 async def test_a_list_is_paged_and_shows_the_attributes_asked_for(provider: Provider) -> None:
     mark = uuid.uuid4().hex
     made = [await provider.create(address(), title=f"{mark} {number}") for number in range(3)]

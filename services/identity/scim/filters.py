@@ -1,9 +1,10 @@
 """What clients send, read by scim2-models under one policy; each mistake becomes a refusal with its SCIM type."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+from unicodedata import normalize
 
 from pydantic import ValidationError
 from scim2_models import (
@@ -107,22 +108,34 @@ def matches(filter: "ScimFilter[Any]", user: Person) -> bool:
 def narrowed(filter: "ScimFilter[Any]", everyone: Iterable[Known]) -> list[Known]:
     """Those who can pass the filter at all, as far as that is seen without making their resources.
 
-    Identity providers look up one person at a time, by `userName eq`.
+    Identity providers look up one person at a time, by `userName eq` or `externalId eq`.
     """
     wanted = _required(filter.ast)
-    return [
-        known
-        for known in everyone
-        if ("username" not in wanted or user_name_of(known).casefold() == wanted["username"])
-        and ("id" not in wanted or known.person.id == wanted["id"])
-    ]
+    return [known for known in everyone if all(_QUICK[name](known) == value for name, value in wanted.items())]
+
+
+def _external_id(known: Known) -> str:
+    return _folded(known.record.external_id if known.record else "")
+
+
+def _folded(text: str) -> str:
+    """The same for all that scim2-models takes for equal, in whatever case."""
+    return normalize("NFC", normalize("NFC", text).casefold())
+
+
+_QUICK: Mapping[str, Callable[[Known], str]] = {
+    "id": lambda known: known.person.id,
+    "username": lambda known: _folded(user_name_of(known)),
+    "externalid": _external_id,
+}
+"""What needs no resource, case folded."""
 
 
 def _required(node: FilterNode) -> dict[str, str]:
-    """What `userName` and `id` have to be, case folded."""
+    """The values that attributes of _QUICK have to have, case folded."""
     match node:
         case Comparison(attr_path=path, op="eq", value=str(value)) if not path.sub_attr:
-            return {path.attr.casefold(): value.casefold()} if path.attr.casefold() in {"username", "id"} else {}
+            return {path.attr.casefold(): _folded(value)} if path.attr.casefold() in _QUICK else {}
         case LogicalExpr(op="and", terms=terms):
             return {name: value for term in terms for name, value in _required(term).items()}
         case _:

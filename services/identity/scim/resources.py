@@ -118,7 +118,12 @@ def record_of(user: Person, *, removed: bool = False) -> Record:
     """What to keep of a resource."""
     kept = user.model_copy(deep=True)
     kept.id = kept.meta = kept.active = None
-    return Record(user=kept.model_dump_json(exclude_none=True), removed=removed, user_name=user.user_name or "")
+    return Record(
+        user=kept.model_dump_json(exclude_none=True),
+        removed=removed,
+        user_name=user.user_name or "",
+        external_id=user.external_id or "",
+    )
 
 
 def user_name_of(known: Known) -> str:

@@ -24,6 +24,7 @@ from regard_client.verify.hashing import format_hash
 from regard_client.verify.policy import Party, Policy
 from regard_client.verify.receipt import parse_receipt, verify_receipt
 from regard_client.verify.record import parse_record
+from services.audit.log.cosigning import Shown
 from services.audit.log.erasing import Erasing
 from services.audit.log.intake import Intake
 from services.audit.log.receipts import Receipts
@@ -44,8 +45,9 @@ class Recorded(Site):
         super().__init__()
         self.log = log
         self.intake = Intake(self.store, CODEC, log.database)  # type: ignore[arg-type]
-        self.receipts = Receipts(log.storage, Vault(log.database), log.keys)
         self.policy = Policy(tuple(Party(key) for key in log.keys.verifiers))
+        shown = Shown(log.storage, self.policy, self.clock)
+        self.receipts = Receipts(log.storage, shown, Vault(log.database), log.keys)
 
     async def access(self, group_id: str, count: int = 1, reader: str = "") -> list[str]:
         """An event of that many accesses; their ids."""

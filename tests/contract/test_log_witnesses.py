@@ -118,12 +118,12 @@ async def test_a_new_log_is_begun_only_where_nobody_has_seen_it(tmp_path: Path, 
 
 async def test_the_policy_that_is_served_names_log_and_witnesses(log: Log, tmp_path: Path) -> None:
     async with witnesses(tmp_path, [EQUAL, EQUAL], "1") as asked:
-        policy = parse_policy(asked.policy(log.keys, "https://regard.example/log"))
+        policy = parse_policy(bytes(asked.policy(log.keys, "https://regard.example/log")))
     assert [party.key for party in policy.logs] == list(log.keys.verifiers)
     assert set(policy.witnesses) == {"w0", "w1"}
     assert policy.is_quorum(["w1"])
     assert not policy.is_quorum([])
-    alone = parse_policy(Witnesses(None).policy(log.keys, ""))
+    alone = parse_policy(bytes(Witnesses(None).policy(log.keys, "")))
     assert alone.is_quorum([])
 
 

@@ -12,8 +12,9 @@ from regard_client.verify.checkpoint import Checkpoint
 from regard_client.verify.hashing import leaf_hash
 from regard_client.verify.notes import parse_note
 from regard_client.verify.receipt import Receipt
-from regard_client.verify.tiles import CHECKPOINT_PATH, Tile, TileNodes
+from regard_client.verify.tiles import TileNodes
 from regard_client.verify.tree import Proof, inclusion_proof, verify_inclusion
+from services.audit.log.cosigning import Shown, read_tile
 from services.audit.log.keys import LogKeys
 from services.audit.log.records import leaf
 from services.audit.log.storage import Storage
@@ -32,8 +33,9 @@ class Published:
 class Receipts:
     """Makes receipts out of the vault and what is published. What comes from the storage is verified first."""
 
-    def __init__(self, storage: Storage, vault: Vault, keys: LogKeys) -> None:
+    def __init__(self, storage: Storage, shown: Shown, vault: Vault, keys: LogKeys) -> None:
         self._storage = storage
+        self._shown = shown
         self._vault = vault
         self._keys = keys
         self._published: Published | None = None
@@ -56,8 +58,8 @@ class Receipts:
         return bytes(Receipt(row.salt, row.record, index, hashes, parse_note(published.signed)))
 
     async def published(self) -> Published | None:
-        """The newest published tree; None before there is one. Raises Unverified for one that is not ours."""
-        signed = await asyncio.to_thread(self._storage.get, CHECKPOINT_PATH)
+        """The tree that is shown; None before there is one. Raises Unverified for one that is not ours."""
+        signed = await self._shown.now()
         if signed is None:
             return None
         if self._published is None or self._published.signed != signed:
@@ -65,14 +67,7 @@ class Receipts:
         return self._published
 
     def _proof(self, index: int, size: int) -> Proof:
-        return inclusion_proof(index, size, TileNodes(size, self._read))
-
-    def _read(self, tile: Tile) -> bytes:
-        """A partial tile may have given way to the full one, which begins with it (tlog-tiles, "Partial Tiles")."""
-        data = self._storage.get(tile.path)
-        if data is None:
-            data = (self._storage.get(tile.full.path) or b"")[: tile.width * 32]
-        return data
+        return inclusion_proof(index, size, TileNodes(size, lambda tile: read_tile(self._storage, tile)))
 
     async def _erased(self, row: Row) -> Exception:
         stone = await self._vault.row(row.tombstone) if row.tombstone is not None else None

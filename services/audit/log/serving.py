@@ -15,7 +15,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from regard_client.verify import Unverified
-from regard_client.verify.tiles import CHECKPOINT_PATH, parse_path
+from regard_client.verify.tiles import parse_path
 from services.audit.log.keys import LogKeys
 from services.audit.log.storage import Storage
 from services.common.errors import Refused
@@ -28,12 +28,15 @@ _TEXT = "text/plain; charset=utf-8"
 
 
 def application(
-    storage: Storage, keys: Callable[[], Awaitable[LogKeys]], policy: Callable[[LogKeys], bytes]
+    storage: Storage,
+    shown: Callable[[], Awaitable[bytes | None]],
+    keys: Callable[[], Awaitable[LogKeys]],
+    policy: Callable[[LogKeys], bytes],
 ) -> Starlette:
     """Serves GET and HEAD of /log/…; nothing of it needs a token or tells who asks."""
 
     async def checkpoint(_request: Request) -> Response:
-        signed = await asyncio.to_thread(storage.get, CHECKPOINT_PATH)
+        signed = await shown()
         return _missing() if signed is None else Response(signed, media_type=_TEXT, headers=_BRIEFLY)
 
     async def tile(request: Request) -> Response:

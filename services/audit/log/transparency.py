@@ -9,6 +9,8 @@ from starlette.applications import Starlette
 
 from regard_client.verify.checkpoint import parse_checkpoint
 from regard_client.verify.notes import parse_note
+from regard_client.verify.policy import Policy
+from services.audit.log.cosigning import Cosigning, Shown
 from services.audit.log.erasing import Erasing
 from services.audit.log.intake import Intake
 from services.audit.log.keys import LogKeys, log_keys
@@ -44,6 +46,7 @@ class TransparencyLog:
         self._pace = Pace(settings.log_leaves)
         self._witnesses = Witnesses(settings.log_witnesses_file)
         self._keys: LogKeys | None = None
+        self._showing: Shown | None = None
         self._master_key = kernel.master_key
 
     async def keys(self) -> LogKeys:
@@ -58,16 +61,16 @@ class TransparencyLog:
         """Reads, sequences and expires for ever. Raises Refused for what waiting would not cure."""
         kernel = self._kernel
         keys = await self.keys()
+        cosigning = Cosigning(self._storage, self._vault, self._policy(keys))
         sequencer = Sequencer(self._storage, self._vault, keys, self._pace, kernel.clock, self._witnesses.ask)
         tasks = (
             asyncio.create_task(Intake(kernel.store, kernel.codec, self._database).run()),
             asyncio.create_task(sequencer.run()),
+            asyncio.create_task(cosigning.run()),
             asyncio.create_task(self._expire()),
         )
         try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
+            await asyncio.gather(*tasks)
         finally:
             for task in tasks:
                 task.cancel()
@@ -75,11 +78,24 @@ class TransparencyLog:
 
     async def receipts(self) -> Receipts:
         """What makes receipts."""
-        return Receipts(self._storage, self._vault, await self.keys())
+        keys = await self.keys()
+        return Receipts(self._storage, self._shown(keys), self._vault, keys)
 
     def http(self) -> Starlette:
         """Serves what anyone may read."""
-        return application(self._storage, self.keys, lambda keys: self._witnesses.policy(keys, self._url))
+
+        async def shown() -> bytes | None:
+            return await self._shown(await self.keys()).now()
+
+        return application(self._storage, shown, self.keys, lambda keys: bytes(self._policy(keys)))
+
+    def _shown(self, keys: LogKeys) -> Shown:
+        if self._showing is None:
+            self._showing = Shown(self._storage, self._policy(keys), self._kernel.clock)
+        return self._showing
+
+    def _policy(self, keys: LogKeys) -> Policy:
+        return self._witnesses.policy(keys, self._url)
 
     async def _expire(self) -> None:
         erasing = Erasing(self._database, self._kernel.clock)

@@ -30,9 +30,9 @@ class Witnesses:
         """Raises Refused (AUD-18) if the file names no usable witnesses."""
         self._policy = _read(file) if file else Policy(())
 
-    def policy(self, keys: LogKeys, url: str) -> bytes:
+    def policy(self, keys: LogKeys, url: str) -> Policy:
         """The whole policy: the log's keys, then the witnesses."""
-        return bytes(replace(self._policy, logs=tuple(Party(key, url) for key in keys.verifiers)))
+        return replace(self._policy, logs=tuple(Party(key, url) for key in keys.verifiers))
 
     async def ask(self, tree: Checkpoint, signed: bytes) -> None:
         """Returns once enough witnesses have seen no more than `tree`.

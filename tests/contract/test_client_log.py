@@ -59,9 +59,22 @@ def test_what_was_seen_is_kept_from_one_client_to_the_next(tmp_path: Path, folde
                 continue
             with pytest.raises(Unverified, match="VER-10") as raised:
                 log.look()
-    assert seen.get(ORIGIN) == TREE.note(300), "what was seen is not forgotten for less"
+    assert seen.get(ORIGIN, ONLY_LOG) == TREE.note(300), "what was seen is not forgotten for less"
     evidence = raised.value.evidence
     assert [parse_note(evidence[name]) for name in ("last", "now")] == [TREE.note(300), TREE.note(299)]
+
+
+def test_a_log_with_other_keys_is_another_log_to_whoever_trusts_these(tmp_path: Path, folder: Path) -> None:
+    TREE.write(folder, 300)
+    with served(folder) as url, TransparencyLog(url, ONLY_LOG, LastSeen(tmp_path / "seen")) as log:
+        log.look()
+        shutil.rmtree(folder / "tile")
+        Log.of(7, LOG_MLDSA).write(folder)
+        anew = Policy((Party(LOG_MLDSA.verifier),))
+        with pytest.raises(Unverified, match="VER-03"):
+            log.look()
+        with TransparencyLog(url, anew, LastSeen(tmp_path / "seen")) as other:
+            assert other.look().checkpoint.size == 7
 
 
 @pytest.mark.parametrize("size", [300, 700])
@@ -86,7 +99,7 @@ def test_a_checkpoint_that_the_policy_refuses_is_not_kept(tmp_path: Path, folder
     seen = LastSeen(tmp_path / "seen")
     with served(folder) as url, TransparencyLog(url, POLICY, seen) as log, pytest.raises(Unverified, match="VER-08"):
         log.look()
-    assert seen.get(ORIGIN) is None
+    assert seen.get(ORIGIN, POLICY) is None
 
 
 def test_a_partial_file_that_has_gone_is_taken_from_the_full_one(log: TransparencyLog, folder: Path) -> None:

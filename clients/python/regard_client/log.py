@@ -28,12 +28,17 @@ class LastSeen:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def get(self, origin: str) -> Note | None:
-        """What was kept of this log, if anything. Raises Unverified for a file that is none."""
+    def get(self, origin: str, policy: Policy) -> Note | None:
+        """What was kept of this log, if anything. Raises Unverified for a file that is none.
+
+        A log that begins again with other keys is another log to whoever trusts these: nothing was kept of that.
+        """
         try:
-            return parse_note(self._file(origin).read_bytes())
+            note = parse_note(self._file(origin).read_bytes())
         except FileNotFoundError:
             return None
+        keys = {(log.key.name, log.key.key_id) for log in policy.logs}
+        return note if any((one.name, one.key_id) in keys for one in note.signatures) else None
 
     def keep(self, origin: str, note: Note) -> None:
         """Keeps it, whole or not at all."""
@@ -62,7 +67,7 @@ class TransparencyLog:
         """The log's checkpoint now, once the policy accepts it and it contains what was seen before; it is kept."""
         vouched = self._policy.open(self._get(CHECKPOINT_PATH))
         origin, size = vouched.checkpoint.origin, vouched.checkpoint.size
-        if last := self._seen.get(origin):
+        if last := self._seen.get(origin, self._policy):
             nodes = self.nodes(size)
             require_growth(last, vouched.note, lambda old, new: consistency_proof(old, new, nodes))
         self._seen.keep(origin, vouched.note)

@@ -251,7 +251,7 @@ def _verify(file: Path, policy: Policy) -> Receipt | None:
     try:
         data = _read(file)
         verified = verify_receipt(data, policy, tell)
-        tell(_compared(verified.vouched))
+        tell(_compared(verified.vouched, policy))
     except Unverified as refused:
         why = {"id": refused.id, "sentence": refused.sentence(options.language)}
         if options.json:
@@ -269,10 +269,10 @@ def _verify(file: Path, policy: Policy) -> Receipt | None:
     return parse_receipt(data)
 
 
-def _compared(vouched: Vouched) -> Step:
+def _compared(vouched: Vouched, policy: Policy) -> Step:
     """What is known of the log from before, offline. Raises Unverified when not both can be of one log."""
     seen, now = LastSeen(_seen_folder()), vouched.checkpoint
-    last = seen.get(now.origin)
+    last = seen.get(now.origin, policy)
     if last is None:
         seen.keep(now.origin, vouched.note)
         return _FIRST

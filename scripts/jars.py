@@ -1,6 +1,6 @@
 """The jars of a Java server that tests run: `compile` pins them with all that they need, `fetch` brings what is pinned.
 
-requirements/<name>.in has one Maven coordinate; requirements/<name>.txt a line for each jar: coordinate, SHA-256.
+requirements/<name>.in has Maven coordinates; requirements/<name>.txt a line for each jar: coordinate, SHA-256.
 """
 
 import hashlib
@@ -26,8 +26,8 @@ def main(arguments: list[str]) -> None:
 def compile_(name: str) -> None:
     """Writes requirements/<name>.txt."""
     maven = MavenContext(repo_cache=CACHE)
-    wanted = maven.create_dependency((ROOT / "requirements" / f"{name}.in").read_text().strip())
-    roots, needed = maven.resolver.resolve([wanted])
+    coordinates = (ROOT / "requirements" / f"{name}.in").read_text().split()
+    roots, needed = maven.resolver.resolve([maven.create_dependency(one) for one in coordinates])
     lines = []
     for one in [*roots, *needed]:
         jar = maven.project(one.groupId, one.artifactId).at_version(one.version).artifact().resolve()

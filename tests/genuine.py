@@ -26,6 +26,8 @@ import confluent_kafka
 from confluent_kafka.admin import AdminClient
 
 from services.common.kafka import Kafka
+from services.common.settings import Settings, load_settings
+from tests.certificates import certificates
 from tests.product import free_port
 
 START_LIMIT_S = 120.0
@@ -34,14 +36,21 @@ JARS = Path(__file__).parents[1] / "build" / "jars"
 KAFKA_JARS = Path(__file__).parents[1] / "requirements" / "kafka.txt"
 SETUP = "run scripts/setup real, as `make real` does"
 
+USER, PASSWORD = "regard", "known to the broker"
+
 _PROPERTIES = """
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller},SASL_SSL://127.0.0.1:{secured}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},SASL_SSL://127.0.0.1:{secured}
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL
+sasl.enabled.mechanisms=SCRAM-SHA-512
+listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+ssl.keystore.type=PEM
+ssl.keystore.location={folder}/certificate.pem
 log.dirs={folder}/data
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=1
@@ -101,18 +110,26 @@ class Server:
 
 
 class KafkaServer(Server):
-    """One node that is broker and controller."""
+    """One node that is broker and controller. It listens without ceremony and, for USER, by TLS with SCRAM-SHA-512."""
 
     def __init__(self) -> None:
         java, jars = _java(), _jars()
         super().__init__("kafka")
-        port = free_port()
-        self.bootstrap = f"127.0.0.1:{port}"
+        port, secured = free_port(), free_port()
+        self.bootstrap, self._secured = f"127.0.0.1:{port}", f"127.0.0.1:{secured}"
+        self.ca_file = self.folder / "ca.pem"
+        authority, chain, key = certificates()
+        self.ca_file.write_bytes(authority)
+        (self.folder / "certificate.pem").write_bytes(key + chain)
         properties = self.folder / "server.properties"
-        properties.write_text(_PROPERTIES.format(port=port, controller=free_port(), folder=self.folder))
+        ports = {"port": port, "secured": secured, "controller": free_port()}
+        properties.write_text(_PROPERTIES.format(folder=self.folder, **ports))
         run = [java, "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", jars]
+        run[1:1] = ["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
-        self.run([*run, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(properties)])
+        known = f"SCRAM-SHA-512=[name={USER},password={PASSWORD}]"
+        tool = [*run, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "--add-scram", known]
+        self.run([*tool, "-c", str(properties)])
         self._admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
         self.start([*run, "kafka.Kafka", str(properties)], lambda: self._answers() and self._coordinates())
 
@@ -129,6 +146,13 @@ class KafkaServer(Server):
     def connection(self, *, session_timeout_ms: int = 10_000) -> Kafka:
         """How to reach it."""
         return Kafka(self.bootstrap, session_timeout_ms=session_timeout_ms)
+
+    def secured(self, folder: Path, **wrong: object) -> Settings:
+        """Settings that reach it by TLS with a password; `wrong` ones in place of the right."""
+        password_file = folder / "password"
+        password_file.write_text(PASSWORD)
+        right: dict[str, object] = {"kafka_bootstrap": self._secured, "kafka_tls": True, "kafka_ca_file": self.ca_file}
+        return load_settings(**right | {"kafka_user": USER, "kafka_password_file": password_file} | wrong)
 
     def expire(self, topic: str, partition: int, before: int) -> None:
         """Forgets the records of a partition below the offset `before`, as retention does."""

@@ -8,26 +8,21 @@ the node, and none for those who use it. What was written stays on the node.
 
 import asyncio
 import base64
-import ipaddress
 import sys
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import grpc.aio
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from kurrentdbclient.protos.v1 import streams_pb2_grpc
 from kurrentdbclient.protos.v1.streams_pb2 import BatchAppendReq, BatchAppendResp, ReadReq, ReadResp
 
 from services.common.eventstore import StoreUnavailable
 from services.common.eventstore.connection import CALL_METADATA, Connection, Use
+from tests.certificates import certificates
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -112,7 +107,7 @@ async def part_of(node_uri: str, name: str = "") -> AsyncIterator[str]:
 @asynccontextmanager
 async def with_tls(node_uri: str, folder: Path, user: str = "regard:a secret, 100 % sure") -> AsyncIterator[str]:
     """URI of a front that speaks TLS, with a certificate by an authority in a file, to whoever knows the password."""
-    authority, chain, key = _certificates()
+    authority, chain, key = certificates()
     (folder / "ca.pem").write_bytes(authority)
     credentials = grpc.ssl_server_credentials([(key, chain)])
     async with _served(node_uri, "", user, credentials) as port:
@@ -133,31 +128,6 @@ async def _served(
     finally:
         await server.stop(None)
         await node.close()
-
-
-def _certificates() -> tuple[bytes, bytes, bytes]:
-    """An authority's certificate, one by it for this machine's loopback, and the key of the latter; all in PEM."""
-    authority_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Regard's tests")])
-    loopback = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-
-    def certificate(public: ec.EllipticCurvePublicKey, subject: x509.Name, extension: x509.ExtensionType) -> bytes:
-        now = datetime.now(UTC)
-        built = (
-            x509.CertificateBuilder(name, subject, public, x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=1))
-            .add_extension(extension, critical=False)
-            .sign(authority_key, hashes.SHA256())
-        )
-        return built.public_bytes(serialization.Encoding.PEM)
-
-    authority = certificate(authority_key.public_key(), name, x509.BasicConstraints(ca=True, path_length=0))
-    server = certificate(key.public_key(), x509.Name([]), loopback)
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return authority, server, private
 
 
 async def _serve_part(node_uri: str, folder: Path) -> None:

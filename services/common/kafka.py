@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import ssl
 import uuid
 from collections.abc import Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from types import MappingProxyType
@@ -22,11 +23,14 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import NoError, TopicAlreadyExistsError, for_code
 from aiokafka.partitioner import murmur2
 from faststream.kafka import KafkaBroker
+from faststream.kafka.security import parse_security
+from faststream.security import BaseSecurity, SASLScram512
 
 from services.common.contracts import EventFile
 from services.common.errors import Kind, refusal
 from services.common.eventstore import Recorded
 from services.common.ids import Position, StreamName
+from services.common.settings import Settings, bad_value
 
 Headers = Sequence[tuple[str, bytes]]
 
@@ -137,6 +141,21 @@ class Kafka:
     session_timeout_ms: int = 10_000
     topics_exist: bool = False
     bell: Bell | None = None
+    user: str = ""
+    password: str = field(default="", repr=False)
+    tls: ssl.SSLContext | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> Kafka:
+        """The cluster that the settings name. Raises BadSettings, OSError if a file that they name cannot be used."""
+        password = settings.kafka_password_file.read_text().strip() if settings.kafka_password_file else ""
+        return cls(settings.kafka_bootstrap, user=settings.kafka_user, password=password, tls=_tls(settings))
+
+    @property
+    def _security(self) -> BaseSecurity:
+        if self.user:
+            return SASLScram512(self.user, self.password, ssl_context=self.tls, use_ssl=self.tls is not None)
+        return BaseSecurity(ssl_context=self.tls, use_ssl=self.tls is not None)
 
     def producer(self) -> AIOKafkaProducer:
         """An idempotent producer, to be started; it waits for all replicas."""
@@ -147,6 +166,7 @@ class Kafka:
             linger_ms=0,
             max_batch_size=256 * 1024,
             request_timeout_ms=_REQUEST_TIMEOUT_MS,
+            **parse_security(self._security),
         )
 
     def broker(self) -> KafkaBroker:
@@ -159,6 +179,7 @@ class Kafka:
             consumer_only=True,
             apply_types=False,
             request_timeout_ms=_REQUEST_TIMEOUT_MS,
+            security=self._security,
             logger=library,
             log_level=logging.DEBUG,
         )
@@ -168,7 +189,11 @@ class Kafka:
         await uninterrupted(self._create_topics(event_files))
 
     async def _create_topics(self, event_files: Sequence[EventFile]) -> None:
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap, request_timeout_ms=_REQUEST_TIMEOUT_MS)
+        admin = AIOKafkaAdminClient(
+            bootstrap_servers=self.bootstrap,
+            request_timeout_ms=_REQUEST_TIMEOUT_MS,
+            **parse_security(self._security),
+        )
         await admin.start()
         try:
             if not self.topics_exist:
@@ -179,6 +204,16 @@ class Kafka:
         for file in event_files:
             if actual[file.topic] != file.partitions:
                 raise WRONG_PARTITIONS(topic=file.topic, actual=str(actual[file.topic]), expected=str(file.partitions))
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    if not settings.kafka_tls:
+        return None
+    authority = settings.kafka_ca_file.read_text() if settings.kafka_ca_file else None
+    try:
+        return ssl.create_default_context(cadata=authority)
+    except ssl.SSLError:
+        raise bad_value("kafka_ca_file") from None
 
 
 async def _create_missing(admin: AIOKafkaAdminClient, event_files: Sequence[EventFile]) -> None:

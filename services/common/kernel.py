@@ -133,7 +133,7 @@ async def open_kernel(
 ) -> AsyncIterator[Kernel]:
     """The kernel of a process called `name`, on the event store and Kafka of the settings.
 
-    `kafka`, `store`: in place of the settings' own, for the embedded ones. Raises BadInternalKey, OSError.
+    `kafka`, `store`: in place of the settings' own, for the embedded ones. Raises BadInternalKey, BadSettings, OSError.
     """
     tokens = ServiceTokens(load_internal_key(settings), name, clock)
     addresses = dict(settings.address)
@@ -141,7 +141,7 @@ async def open_kernel(
         settings=settings,
         store=store or KurrentEventStore(settings.eventstore_uri),
         codec=Codec(contracts.event_files()),
-        kafka=kafka or Kafka(settings.kafka_bootstrap),
+        kafka=kafka or Kafka.of(settings),
         clock=clock,
         service_tokens=tokens,
         addresses=addresses,

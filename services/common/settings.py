@@ -116,8 +116,10 @@ class Settings(BaseSettings):
     eventstore_uri: Annotated[
         str,
         Explained(
-            "KurrentDB or EventStoreDB, as esdb://… or kurrentdb://…; empty for the embedded event store.",
-            "KurrentDB ou EventStoreDB, sous la forme esdb://… ou kurrentdb://… ; vide pour le journal embarqué.",
+            "KurrentDB or EventStoreDB: kurrentdb://user:password@host:port?tls=true&tlsCaFile=/ca.pem, or esdb://…, "
+            "with user and password percent-encoded; empty for the embedded event store.",
+            "KurrentDB ou EventStoreDB : kurrentdb://nom:secret@hôte:port?tls=true&tlsCaFile=/ca.pem, ou esdb://…, "
+            "nom et secret encodés avec des signes pour cent ; vide pour le journal embarqué.",
             *_URI,
         ),
     ] = ""
@@ -137,6 +139,35 @@ class Settings(BaseSettings):
             *_URI,
         ),
     ] = ""
+    kafka_tls: Annotated[
+        bool,
+        Explained(
+            "Whether the Kafka brokers are spoken to by TLS.",
+            "Si l’on parle aux serveurs Kafka par TLS.",
+            "true or false",
+            "true ou false",
+        ),
+    ] = False
+    kafka_ca_file: Annotated[
+        Path | None,
+        Explained(
+            "Certificates of the authority that the brokers' are by (PEM); unset: the authorities of this machine.",
+            "Certificats de l’autorité qui a signé ceux des serveurs (PEM) ; sans lui, les autorités de la machine.",
+            *_FILE,
+        ),
+    ] = None
+    kafka_user: Annotated[
+        str,
+        Explained(
+            "User for Kafka, by SCRAM-SHA-512; empty for none.",
+            "Utilisateur de Kafka, par SCRAM-SHA-512 ; vide s’il n’y en a pas.",
+            *_TEXT,
+        ),
+    ] = ""
+    kafka_password_file: Annotated[
+        Path | None,
+        Explained("File that holds that user's password.", "Fichier du mot de passe de cet utilisateur.", *_FILE),
+    ] = None
     database_url: Annotated[
         str,
         Explained(
@@ -292,6 +323,11 @@ def load_settings(**overrides: object) -> Settings:
     except ValidationError as error:
         names = dict.fromkeys(str(one["loc"][0]) for one in error.errors(include_input=False, include_url=False))
         raise BadSettings(tuple(_sentence(name) for name in names)) from None
+
+
+def bad_value(name: str) -> BadSettings:
+    """The value of a setting turned out not to be usable."""
+    return BadSettings((_sentence(name),))
 
 
 def _sentence(name: str) -> str:

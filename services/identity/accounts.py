@@ -64,7 +64,14 @@ class Accounts:
         self._clock = clock
 
     async def provision(
-        self, profile: Profile, password: str, external_id: str, context: CommandContext, *, active: bool = True
+        self,
+        profile: Profile,
+        password: str,
+        external_id: str,
+        context: CommandContext,
+        *,
+        active: bool = True,
+        only_if_absent: bool = False,
     ) -> Provisioned:
         """Makes the account, `active` or not, or brings the profile of the one that exists up to date.
 
@@ -76,6 +83,8 @@ class Accounts:
         email_hash = await self._addresses.of(profile.email)
         person_id = await self._claim(email_hash, external_id, context)
         present = await self._registry.person(person_id)
+        if present.exists and only_if_absent:
+            return Provisioned(await self._shown(person_id), created=False)
         key = await self._keys.ensure(person_id)
         needs_password = bool(password) and present.password_hash is None
         password_hash = seal_password_hash(key, await self._passwords.hash(password)) if needs_password else None

@@ -87,7 +87,12 @@ class PeopleApi(PeopleServiceServicer):
 
     async def ProvisionPerson(self, request: pb.ProvisionPersonRequest, context: Context) -> pb.ProvisionPersonResponse:
         provisioned = await self._accounts.provision(
-            request.profile, request.password, request.external_id, rpc.command_context(), active=not request.inactive
+            request.profile,
+            request.password,
+            request.external_id,
+            rpc.command_context(),
+            active=not request.inactive,
+            only_if_absent=request.only_if_absent,
         )
         return pb.ProvisionPersonResponse(person=provisioned.person, created=provisioned.created)
 

@@ -101,11 +101,20 @@ class Site:
         self.admin_token = (await self.sign_in(ADMIN_EMAIL)).tokens.access_token
 
     async def provision(
-        self, name: str, email: str = "", *, password: str = PASSWORD, external_id: str = "", **more: str
+        self,
+        name: str,
+        email: str = "",
+        *,
+        password: str = PASSWORD,
+        external_id: str = "",
+        only_if_absent: bool = False,
+        **more: str,
     ) -> identity_pb2.ProvisionPersonResponse:
         """Gives someone an account; an address of their own unless told which."""
         profile = identity_pb2.Profile(name=name, email=email or f"{uuid.uuid4()}@example.org", **more)
-        request = identity_pb2.ProvisionPersonRequest(profile=profile, password=password, external_id=external_id)
+        request = identity_pb2.ProvisionPersonRequest(
+            profile=profile, password=password, external_id=external_id, only_if_absent=only_if_absent
+        )
         answer: identity_pb2.ProvisionPersonResponse = await self.administer(self.people.ProvisionPerson, request)
         return answer
 
@@ -399,6 +408,13 @@ async def test_provisioning_again_with_another_profile_corrects_it(site: Site) -
     assert [one.profile.site for one in (await site.administer(site.people.BatchGetPeople, batch)).people] == ["Lille"]
 
 
+async def test_a_history_that_knows_less_changes_nobody(site: Site) -> None:
+    first = await site.provision("Ada Lovelace", "ada.history@example.org", site="Lyon")
+    again = await site.provision("ada", "ada.history@example.org", only_if_absent=True)
+    assert (again.created, again.person) == (False, first.person)
+    assert (await site.provision("Newcomer", "newcomer@example.org", only_if_absent=True)).created
+
+
 async def test_an_external_identifier_finds_the_account_under_another_address(site: Site) -> None:
     first = await site.provision("Ada", "ada.maiden@example.org", external_id="hr-1")
     again = await site.provision("Ada", "ada.married@example.org", external_id="hr-1")
@@ -557,7 +573,7 @@ async def test_nobody_can_be_read_at_rest(tmp_path: Path) -> None:
         tokens = (await site.sign_in(email)).tokens
         assert len((await site.search("ottilie glassblower")).people) == 1
     at_rest = await parts.at_rest(tmp_path)
-    assert b"people_v2" in at_rest
+    assert b"people_v3" in at_rest
     assert b"PersonProvisioned" in at_rest
     planted = ("ottilie", "planted", "glassblower", "nowhereville", PASSWORD, tokens.refresh_token, "argon2id")
     assert [text for text in planted if text.lower().encode() in at_rest.lower()] == []

@@ -114,7 +114,9 @@ async def bring_in(regard: AsyncRegard, source: str, history: History, report: R
     async def person(name: str) -> None:
         user = history.users[name]
         place = user.place
-        found = await provision(regard, report, place.line, user.profile, file=place.file, inactive=user.left)
+        found = await provision(
+            regard, report, place.line, user.profile, file=place.file, inactive=user.left, only_if_absent=True
+        )
         if found:
             people[name] = found.id
 

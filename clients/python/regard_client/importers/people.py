@@ -142,9 +142,16 @@ async def provision(
     password: str = "",
     external_id: str = "",
     inactive: bool = False,
+    only_if_absent: bool = False,
 ) -> Person | None:
     """Gives one person an account and counts it; None when Regard refuses the line."""
-    request = ProvisionPersonRequest(profile=profile, password=password, external_id=external_id, inactive=inactive)
+    request = ProvisionPersonRequest(
+        profile=profile,
+        password=password,
+        external_id=external_id,
+        inactive=inactive,
+        only_if_absent=only_if_absent,
+    )
     try:
         answer = await patiently(partial(regard.people.ProvisionPerson, request))
     except RegardError as error:

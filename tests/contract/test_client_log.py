@@ -18,11 +18,15 @@ from regard_client.errors import RegardError
 from regard_client.log import LastSeen, TransparencyLog
 from regard_client.monitor import Counts, Opening, explain, parse_opening, verified_entries
 from regard_client.verify.checkpoint import parse_checkpoint
+from regard_client.verify.hashing import format_hash
 from regard_client.verify.history import require_growth
 from regard_client.verify.notes import parse_note
 from regard_client.verify.policy import Party, Policy
 from regard_client.verify.reasons import Unverified
+from regard_client.verify.receipt import Receipt
+from regard_client.verify.record import commitment
 from regard_client.verify.tiles import Bundle, Tile
+from regard_client.verify.tree import inclusion_proof
 from tests.unit.verify.logs import Log, opening, served
 from tests.unit.verify.receipts import COUNCIL, LOG, LOG_MLDSA, ORIGIN, POLICY, receipt
 
@@ -263,6 +267,23 @@ def test_the_command_verifies_receipts_and_says_each_step(regard: Command, tmp_p
     assert "Verified. The record says:" in refused.stdout
     lines = [json.loads(line) for line in regard("--json", "verify", bad, good).stdout.splitlines()]
     assert [(one["verified"], one.get("id")) for one in lines] == [(False, "VER-04"), (True, None)]
+
+
+def test_the_command_says_whether_an_access_is_missing_between_receipts(regard: Command, tmp_path: Path) -> None:
+    openings, previous = list[Opening](), ""
+    for revision in range(3):
+        place = {"group": "g", "revision": revision, "index": 0, "of": 1, "previous": previous}
+        openings.append(opening(revision, kind="access", **place))
+        previous = format_hash(commitment(openings[-1].salt, openings[-1].record))
+    tree = Log(openings, LOG, COUNCIL)
+    note = tree.note()
+    files = [tmp_path / f"{at}.tlog-proof" for at in range(3)]
+    for at, (one, file) in enumerate(zip(openings, files, strict=True)):
+        file.write_bytes(bytes(Receipt(one.salt, one.record, at, inclusion_proof(at, 3, tree.nodes), note)))
+    whole = regard("verify", *files)
+    assert whole.exit_code == 0, whole.output
+    assert "g: Nothing is missing between these 3." in whole.stdout
+    assert "VER-13 An access to the group g is missing: revision 1, number 0." in regard("verify", *files[::2]).stdout
 
 
 def test_the_command_notices_offline_that_two_receipts_are_of_two_logs(regard: Command, tmp_path: Path) -> None:

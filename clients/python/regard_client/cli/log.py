@@ -40,7 +40,7 @@ from regard_client.verify.history import require_growth
 from regard_client.verify.places import Place, place_of, require_no_gap
 from regard_client.verify.policy import Policy, Vouched, parse_policy
 from regard_client.verify.reasons import Unverified
-from regard_client.verify.receipt import SUFFIX, Receipt, Step, parse_receipt, verify_receipt
+from regard_client.verify.receipt import SUFFIX, Step, parse_receipt, verify_receipt
 
 PolicyFile = Annotated[
     Path | None,
@@ -91,12 +91,7 @@ def receipt(
         asked = GetReceiptRequest(group_id=identifier, access_id=access or _newest(regard, identifier))
         file = to / f"{asked.access_id}{SUFFIX}"
         data = _provable(lambda: regard.ledger.GetReceipt(asked).receipt)
-    try:
-        to.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(data)
-    except OSError as error:
-        reason = error.strerror
-        fail(say(f"{file} can’t be written: {reason}.", f"{file} ne peut pas être écrit : {reason}."), "", USAGE)
+    _write(file, data)
     out.print(str(file), markup=False)
 
 
@@ -129,12 +124,13 @@ def _provable(ask: Callable[[], bytes]) -> bytes:
 def trust(policy: PolicyFile = None) -> None:
     """Trust the log that this policy says, or the one that Regard serves now: from then on no other."""
     data = _read(policy) if policy else _served_policy()
+    kept = config_folder() / "policy"
     try:
         trusted = parse_policy(data)
+        changed = kept.is_file() and parse_policy(_read(kept)) != trusted
     except Unverified as refused:
         _fail(refused)
-    kept = config_folder() / "policy"
-    if kept.is_file() and parse_policy(_read(kept)) != trusted:
+    if changed:
         fail(
             say(f"{kept} says otherwise.", f"{kept} dit autre chose."),
             say(
@@ -143,8 +139,7 @@ def trust(policy: PolicyFile = None) -> None:
             ),
             REFUSED,
         )
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    kept.write_bytes(data)
+    _write(kept, data)
     for log in trusted.logs:
         out.print(say(f"log {log.key}", f"journal {log.key}"), markup=False)
     for name, witness in trusted.witnesses.items():
@@ -163,10 +158,10 @@ def verify(
     """Verify receipts step by step, without a network and without trusting Regard."""
     trusted = _policy(policy)
     verified = [_verify(file, trusted) for file in files]
-    places = [place for one in verified if one and (place := place_of(one))]
+    places = [place for _, place in verified if place]
     for group in sorted({place.group for place in places}):
         _tell_places([place for place in places if place.group == group])
-    if not all(verified):
+    if not all(ok for ok, _ in verified):
         raise typer.Exit(REFUSED)
 
 
@@ -181,7 +176,8 @@ def monitor(
     policy: PolicyFile = None,
     log: LogUrl = "",
     openings: Annotated[
-        Path | None, typer.Option(help="What opens the entries, from an auditor: JSON, one a line, in their order.")
+        Path | None,
+        typer.Option(help="What opens the entries, from an auditor: JSON, one a line.", exists=True, dir_okay=False),
     ] = None,
     publish: Annotated[Path | None, typer.Option(help="Where to write what was found, as JSON.")] = None,
 ) -> None:
@@ -213,8 +209,11 @@ def witness(
 
     from regard_client.witness import application, open_witness
 
+    logs = [log.key for log in _policy(policy).logs]
+    if not logs:
+        fail(say("The policy names no log.", "La politique ne nomme aucun journal."), "", USAGE)
     try:
-        mine = open_witness(folder, name, [log.key for log in _policy(policy).logs])
+        mine = open_witness(folder, name, logs)
     except Unverified as refused:
         _fail(refused)
     except (ValueError, OSError) as error:
@@ -241,7 +240,9 @@ def _tell_places(places: list[Place]) -> None:
     out.print(f"  ✓ {group}: {told}", markup=False)
 
 
-def _verify(file: Path, policy: Policy) -> Receipt | None:
+def _verify(file: Path, policy: Policy) -> tuple[bool, Place | None]:
+    """Whether it verifies, and the place of what it proves, if that has one."""
+
     def tell(step: Step) -> None:
         if not options.json:
             out.print(f"  ✓ {step.sentence(options.language)}", markup=False)
@@ -252,6 +253,7 @@ def _verify(file: Path, policy: Policy) -> Receipt | None:
         data = _read(file)
         verified = verify_receipt(data, policy, tell)
         tell(_compared(verified.vouched, policy))
+        place = place_of(parse_receipt(data))
     except Unverified as refused:
         why = {"id": refused.id, "sentence": refused.sentence(options.language)}
         if options.json:
@@ -259,14 +261,14 @@ def _verify(file: Path, policy: Policy) -> Receipt | None:
         else:
             out.print(f"  ✗ {say('NOT VERIFIED', 'NON VÉRIFIÉ')}: {_described(refused)}", style="red", markup=False)
         _keep_evidence(refused)
-        return None
+        return False, None
     if options.json:
         _print_json({"file": str(file), "verified": True, "index": verified.index, "record": dict(verified.record)})
     else:
         record = json.dumps(verified.record, ensure_ascii=False, indent=2).replace("\n", "\n    ")
         told = say("Verified. The record says:", "Vérifié. L’enregistrement dit :")
         out.print(f"  {told}\n    {record}", markup=False)
-    return parse_receipt(data)
+    return True, place
 
 
 def _compared(vouched: Vouched, policy: Policy) -> Step:
@@ -305,6 +307,18 @@ def _read(file: Path) -> bytes:
     except OSError as error:
         reason = error.strerror
         fail(say(f"{file} can’t be read: {reason}.", f"{file} ne peut pas être lu : {reason}."), "", USAGE)
+
+
+def _write(file: Path, data: bytes) -> None:
+    """The whole file or nothing of it: others may be reading."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        fresh = file.with_name(f"{file.name}.{os.getpid()}")
+        fresh.write_bytes(data)
+        fresh.replace(file)
+    except OSError as error:
+        reason = error.strerror
+        fail(say(f"{file} can’t be written: {reason}.", f"{file} ne peut pas être écrit : {reason}."), "", USAGE)
 
 
 @contextmanager
@@ -363,9 +377,7 @@ def _tell_counts(vouched: Vouched, counts: Counts | None, publish: Path | None) 
     if counts:
         said |= asdict(counts)
     if publish:
-        fresh = publish.with_name(f"{publish.name}.{os.getpid()}")
-        fresh.write_text(json.dumps(said, ensure_ascii=False, indent=2) + "\n")
-        fresh.replace(publish)
+        _write(publish, f"{json.dumps(said, ensure_ascii=False, indent=2)}\n".encode())
     if options.json:
         _print_json(said)
     elif counts:

@@ -117,7 +117,8 @@ async def test_a_full_disk(rows: Database) -> None:
     assert await count(rows) == 0
 
 
-async def test_a_file_that_may_not_be_written(rows: Database, tmp_path: Path) -> None:
+async def test_a_file_that_may_not_be_written(rows: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # a database makes its folder, here one named "file:"
     read_only = Database(f"sqlite+aiosqlite:///file:{tmp_path}/deep/er/rows.sqlite?mode=ro&uri=true")
     try:
         with pytest.raises(Refused) as refused:

@@ -302,7 +302,7 @@ async def test_what_is_public_says_nothing_of_groups_readers_or_volumes(recorded
     sequencer = recorded.log.sequencer(leaves=8)
     await sequencer.open()
     sizes = []
-    for busy in (0, 1, 8, 20, 0, 3):
+    for busy in (0, 1, 8, 15, 0, 3):
         for number in range(busy):
             await recorded.access(groups[number % 3], 1, readers[number % 3])
         await recorded.read()

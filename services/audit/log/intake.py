@@ -132,10 +132,12 @@ class Intake:
 async def _next(read: asyncio.Queue[Recorded], reader: asyncio.Task[None]) -> Recorded:
     """The next event; raises what ended the reader if there is none left."""
     waiting = asyncio.ensure_future(read.get())
-    await asyncio.wait((waiting, reader), return_when=asyncio.FIRST_COMPLETED)
-    if waiting.done():
-        return waiting.result()
-    waiting.cancel()
+    try:
+        await asyncio.wait((waiting, reader), return_when=asyncio.FIRST_COMPLETED)
+        if waiting.done():
+            return waiting.result()
+    finally:
+        waiting.cancel()
     return reader.result()  # type: ignore[return-value]  # it ends by raising only
 
 

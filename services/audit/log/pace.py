@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 BEAT_S = 0.25
-_SPREAD_BEATS = 3
+_SPREAD_BEATS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +16,9 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """`leaves` a beat, whatever happens; more only when what waits would take longer than three beats.
+    """`leaves` a beat, whatever happens; more only when what waits would take longer than two beats.
 
-    Then it is a whole multiple of them: the log is never later than three beats, and tells of a burst in steps only.
+    Then it is a whole multiple of them: the log is never later than two beats, and tells of a burst in steps only.
     """
 
     leaves: int

@@ -1,7 +1,7 @@
 """One suite for every storage of the log."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,17 +9,34 @@ from obstore.store import MemoryStore
 
 from services.audit.log.storage import Conflict, FolderStorage, MemoryStorage, ObjectStorage, Storage
 from services.common.errors import Refused
+from tests import parts
+from tests.minio import MinioServer
+from tests.transparency import Log
 
 PATHS = ("checkpoint", "tile/0/000", "tile/entries/x001/x234/067.p/8")
 
 
+@pytest.fixture(scope="module")
+def minio() -> Iterator[MinioServer | None]:
+    """A genuine server of S3's protocol with --real; its build takes minutes the first time."""
+    server = MinioServer() if parts.is_real else None
+    yield server
+    if server:
+        server.stop()
+
+
 @pytest.fixture(params=["memory", "folder", "objects"])
-def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+def storage(
+    request: pytest.FixtureRequest, tmp_path: Path, minio: MinioServer | None, monkeypatch: pytest.MonkeyPatch
+) -> Storage:
     match request.param:
         case "memory":
             return MemoryStorage()
         case "folder":
             return FolderStorage(tmp_path / "log")
+        case _ if minio:
+            minio.reach(monkeypatch)
+            return ObjectStorage.at(minio.bucket())
         case _:
             return ObjectStorage(MemoryStore())
 
@@ -85,6 +102,18 @@ def test_of_many_who_put_at_once_one_version_stays(storage: Storage) -> None:
     threads = [threading.Thread(target=put, args=(bytes([number]) * 8192,)) for number in range(8)]
     run(threads)
     assert outcomes == [storage.get("tile/0/000")]
+
+
+@pytest.mark.timeout(4000)
+async def test_a_log_lives_in_it(storage: Storage, tmp_path: Path) -> None:
+    async with Log.opened(tmp_path, storage) as log:
+        sequencer = log.sequencer()
+        for rows in (3, 300, 0):
+            await sequencer.open()
+            await log.add(rows)
+            while await sequencer.sequence():
+                pass
+            await log.check()
 
 
 def test_a_folder_says_when_it_cannot_be_written(tmp_path: Path) -> None:

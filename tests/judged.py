@@ -22,15 +22,24 @@ def go() -> str | None:
 
 def fsck() -> Path:
     """tessera's checker, built if it was not; AssertionError with what the compiler says."""
+    return _built("fsck", ".")
+
+
+def litewitness() -> Path:
+    """torchwood's witness, built if it was not; AssertionError with what the compiler says."""
+    return _built("litewitness", "filippo.io/torchwood/cmd/litewitness")
+
+
+def _built(name: str, package: str) -> Path:
     compiler = go()
     assert compiler, "the log's judge needs Go: run scripts/setup real, as `make real` does"
     _BUILT.mkdir(parents=True, exist_ok=True)
-    program = _BUILT / "fsck"
+    program = _BUILT / name
     with open(_BUILT / "lock", "w") as lock:  # tests run in several processes
         fcntl.flock(lock, fcntl.LOCK_EX)
         built = subprocess.run(
-            [compiler, "build", "-mod=readonly", "-o", str(program), "."],
-            cwd=ROOT / "tests/judges/fsck",
+            [compiler, "build", "-mod=readonly", "-o", str(program), package],
+            cwd=ROOT / "tests/judges" / name,
             env={**os.environ, "GOFLAGS": "", "GOWORK": "off"},
             capture_output=True,
             text=True,

@@ -131,13 +131,11 @@ def parse_bundle(data: bytes, width: int) -> tuple[bytes, ...]:
     """The entries of a bundle of `width`; Unverified unless there are exactly as many and nothing else."""
     entries, at = list[bytes](), 0
     while at < len(data) and len(entries) < width:
-        end = at + 2 + int.from_bytes(data[at : at + 2], "big")
-        if at + 2 > len(data) or end > len(data):
-            raise malformed("tlog-tiles entry bundle", "each entry is as long as its prefix says")
-        entries.append(data[at + 2 : end])
-        at = end
-    if len(entries) != width or at != len(data):
-        raise malformed("tlog-tiles entry bundle", "a bundle is <W> entries")
+        start = at + 2
+        at = start + int.from_bytes(data[at:start], "big")
+        entries.append(data[start:at])
+    if len(entries) != width or at != len(data):  # an entry that is cut short ends beyond the data
+        raise malformed("tlog-tiles entry bundle", "a bundle is <W> entries, each as long as its prefix says")
     return tuple(entries)
 
 

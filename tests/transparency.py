@@ -21,9 +21,10 @@ from services.audit.log.keys import LogKeys, log_keys
 from services.audit.log.pace import Pace
 from services.audit.log.sequencer import Sequencer
 from services.audit.log.storage import MemoryStorage, Storage
-from services.audit.log.vault import METADATA, RECORDS, Lock, Vault
+from services.audit.log.vault import METADATA, RECORDS, Lock, Vault, add, reading
 from services.common.clock import system_clock
 from services.common.database import Database
+from services.common.ids import Position
 from services.common.masterkey import MasterKey
 
 ORIGIN = "regard.example/log"
@@ -108,7 +109,6 @@ class Log:
         self.database = database
         self.storage = storage
         self.published: list[Checkpoint] = []
-        self.rows = 0
 
     @classmethod
     @asynccontextmanager
@@ -144,16 +144,21 @@ class Log:
 
     async def add(self, count: int) -> None:
         """Rows that wait to be sequenced."""
-        rows = []
-        for number in range(self.rows, self.rows + count):
-            salt, record = hashlib.sha256(b"%d" % number).digest(), b'{"number":%d}' % number
-            row = {"number": number, "group_id": "g", "revision": number, "index": 0, "access_id": f"a{number}"}
-            row |= {"position": number + 1, "recorded_at_us": 0, "salt": salt, "record": record}
-            rows.append(row | {"commitment": commitment(salt, record)})
-        if rows:
-            async with self.database.begin() as transaction:
-                await transaction.execute(sa.insert(RECORDS), rows)
-        self.rows += count
+        async with self.database.begin() as transaction:
+            before = await reading(transaction)
+            rows: list[dict[str, object]] = []
+            for number in range(before.rows, before.rows + count):
+                salt, record = hashlib.sha256(b"%d" % number).digest(), b'{"number":%d}' % number
+                row = {
+                    "group_id": "g",
+                    "revision": number,
+                    "index": 0,
+                    "access_id": f"a{number}",
+                    "position": number + 1,
+                }
+                opens = {"commitment": commitment(salt, record), "salt": salt, "record": record}
+                rows.append({**row, "recorded_at_us": 0, **opens})
+            await add(transaction, before, rows, Position(before.rows + count))
 
     async def counted(self) -> int:
         """How many rows there are."""

@@ -28,7 +28,7 @@ def build(settings: Settings, kernel: Kernel) -> Service:
             (add_AuditQueryServiceServicer_to_server, AuditQueryApi(readings)),
         ),
         projections=(view,),
-        checks=(ledger_against_streams(kernel.store, database, kernel.clock),),
+        checks=(ledger_against_streams(kernel.store, database, kernel.clock), log.check()),
         tasks=(guard.run, log.run),
         http=log.http(),
         revoked=guard.revoked,

@@ -16,7 +16,6 @@ def main(folder: Path, told: Connection) -> None:
 
 async def _sequence(folder: Path, told: Connection) -> None:
     log = await Log.make(folder, FolderStorage(folder / "log"))
-    log.rows = await log.counted()
 
     async def add() -> None:
         while True:

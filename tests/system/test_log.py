@@ -65,6 +65,9 @@ def test_it_goes_on_after_kill_9_and_not_after_an_old_copy(tmp_path: Path) -> No
             url = product.start_again()
             grown(product, seen[-1].size + FEW)
             check(url, seen)
+        checked = product.command("check")  # while it runs
+        assert "log: " in checked.stdout
+        assert checked.returncode == 0, checked.stdout + checked.stderr
         product.kill()
         old = tmp_path / "old"
         old.mkdir()

@@ -14,6 +14,7 @@ from services.audit.log.cosigning import Cosigning, Shown
 from services.audit.log.erasing import Erasing
 from services.audit.log.intake import Intake
 from services.audit.log.keys import LogKeys, log_keys
+from services.audit.log.logcheck import COMPARED, NAME, LogCheck
 from services.audit.log.pace import Pace
 from services.audit.log.receipts import Receipts
 from services.audit.log.sequencer import Sequencer
@@ -22,6 +23,7 @@ from services.audit.log.storage import FolderStorage, ObjectStorage, Storage
 from services.audit.log.vault import METADATA, Vault
 from services.audit.log.witnesses import Witnesses
 from services.audit.refusals import BAD_LOG_STORAGE
+from services.common.check import Check, Checked
 from services.common.errors import Kind, Refused
 from services.common.kernel import Kernel
 from services.common.settings import Settings
@@ -80,6 +82,15 @@ class TransparencyLog:
         """What makes receipts."""
         keys = await self.keys()
         return Receipts(self._storage, self._shown(keys), self._vault, keys)
+
+    async def _checked(self) -> Checked:
+        if await self._vault.lock() is None:
+            return Checked(0, (), 0, behind=False)
+        return await LogCheck(self._storage, self._vault, await self.keys()).run()
+
+    def check(self) -> Check:
+        """Verifies all of it, for `regard check`."""
+        return Check(NAME, COMPARED, self._checked)
 
     def http(self) -> Starlette:
         """Serves what anyone may read."""

@@ -119,16 +119,16 @@ class Directory:
 
     async def _take(self, rows: Sequence[PersonRow]) -> None:
         keys = await self._keys.find([row.person_id for row in rows])
-        fresh: list[_Entry] = []
+        fresh: dict[str, _Entry] = {}
         for row in rows:
             key = keys.get(row.person_id)
             profile = open_profile(key, row.profile)
             person = Person(id=row.person_id, profile=profile, active=row.active, roles=row.roles)
             record = open_record(key, row.record) if row.record else None
-            fresh.append(_entry(Known(person, record, row.version)))
+            fresh[row.person_id] = _entry(Known(person, record, row.version))
         for row in rows:
             self._seen[row.partition] = max(row.position, self._seen.get(row.partition, 0))
-        self._replace(fresh)
+        self._replace(list(fresh.values()))
 
     def _replace(self, fresh: Sequence[_Entry]) -> None:
         stale = [self._entries[entry.person.id] for entry in fresh if entry.person.id in self._entries]

@@ -10,12 +10,12 @@ from regard.common.v1.options_pb2 import Role
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.identity.person import SealedProfile
-from services.identity.views import PARTITIONS, PEOPLE, PROVISIONERS, ROLES
+from services.identity.views import CHANGES, PARTITIONS, PEOPLE, PROVISIONERS, ROLES
 
 
 @dataclass(frozen=True, slots=True)
 class PersonRow:
-    """A person as the view has them, and which event changed them last."""
+    """A person as the view has them, and an event that changed them."""
 
     person_id: str
     profile: SealedProfile
@@ -28,11 +28,23 @@ class PersonRow:
 
 
 async def changed_people(connection: AsyncConnection, seen: Mapping[int, int], limit: int) -> list[PersonRow]:
-    """People changed after the position `seen` of their partition, in the order of partition and position."""
+    """People changed after the position `seen` of a partition, in the order of partition and position.
+
+    Whoever was changed in two partitions is there twice.
+    """
     after = sa.or_(
-        *((PEOPLE.c.partition == partition) & (PEOPLE.c.position > seen.get(partition, 0)) for partition in PARTITIONS)
+        *(
+            (CHANGES.c.partition == partition) & (CHANGES.c.position > seen.get(partition, 0))
+            for partition in PARTITIONS
+        )
     )
-    query = sa.select(PEOPLE).where(after).order_by(PEOPLE.c.partition, PEOPLE.c.position).limit(limit)
+    query = (
+        sa.select(PEOPLE, CHANGES.c.partition, CHANGES.c.position)
+        .join(CHANGES, CHANGES.c.person_id == PEOPLE.c.person_id)
+        .where(after)
+        .order_by(CHANGES.c.partition, CHANGES.c.position)
+        .limit(limit)
+    )
     rows = (await connection.execute(query)).all()
     roles = await _roles_of(connection, [row.person_id for row in rows])
     return [

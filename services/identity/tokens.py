@@ -54,8 +54,11 @@ class PublicJwk(TypedDict):
 
 
 def signing(ring: Sequence[SigningKey], now_s: float) -> SigningKey:
-    """The key that signs now: the last one whose turn has come. `ring` is in the order of generations."""
-    return [key for key in ring if key.signs_from_s <= now_s][-1]
+    """The key that signs now: the last one whose turn has come; the first if the clock was set back before it.
+
+    `ring` is in the order of generations, and not empty.
+    """
+    return [ring[0], *(key for key in ring if key.signs_from_s <= now_s)][-1]
 
 
 def published(ring: Sequence[SigningKey], now_s: float) -> tuple[SigningKey, ...]:

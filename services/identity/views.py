@@ -1,7 +1,7 @@
 """What the directory is made from: who has an account, their sealed profile, their roles.
 
-Each row of a person says which event changed it last, by partition and position: within a partition events are applied
-in order, so whoever remembers a position per partition finds what is new, whichever process applied it.
+Beside each person lies which event changed them last, for each partition: within a partition events are applied in
+order, so whoever remembers a position per partition finds what is new, whichever process applied it.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ PARTITIONS = range(_FILE.partitions)
 METADATA = sa.MetaData()
 
 PEOPLE = sa.Table(
-    "people_v2",
+    "people_v3",
     METADATA,
     sa.Column("person_id", sa.String(36), primary_key=True),
     sa.Column("profile", sa.LargeBinary, nullable=False),
@@ -31,15 +31,21 @@ PEOPLE = sa.Table(
     # As person.Person counts it.
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("active", sa.Boolean, nullable=False),
-    sa.Column("partition", sa.Integer, nullable=False),
-    sa.Column("position", sa.BigInteger, nullable=False),
-    sa.Index("people_v2_changes", "partition", "position"),
 )
 ROLES = sa.Table(
-    "people_roles_v2",
+    "people_roles_v3",
     METADATA,
     sa.Column("person_id", sa.String(36), primary_key=True),
     sa.Column("role", sa.Integer, primary_key=True, autoincrement=False),
+)
+# A row a partition: an account's events come in one, the administrators' in another, and either may be ahead.
+CHANGES = sa.Table(
+    "people_changes_v3",
+    METADATA,
+    sa.Column("person_id", sa.String(36), primary_key=True),
+    sa.Column("partition", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("position", sa.BigInteger, nullable=False),
+    sa.Index("people_changes_v3_by_place", "partition", "position"),
 )
 
 
@@ -63,21 +69,22 @@ def reduce(event: Event) -> Sequence[sa.Executable]:
     match event.message:
         case events_pb2.PersonProvisioned() as provisioned:
             row = {"person_id": provisioned.person_id, "active": True, "version": 1}
-            return (sa.insert(PEOPLE).values({**row, **_profile(event, provisioned.profile), **_place(event)}),)
+            there = sa.insert(PEOPLE).values({**row, **_profile(event, provisioned.profile)})
+            return there, _changed(event, provisioned.person_id)
         case events_pb2.ProfileCorrected() as corrected:
-            return (_change(event, corrected.person_id, **_profile(event, corrected.profile)),)
+            return _change(event, corrected.person_id, **_profile(event, corrected.profile))
         case events_pb2.DirectoryRecordKept() as kept:
-            return (_change(event, kept.person_id, record=_bytes(kept.record)),)
+            return _change(event, kept.person_id, record=_bytes(kept.record))
         case events_pb2.PersonDeactivated() as deactivated:
-            return (_change(event, deactivated.person_id, active=False),)
+            return _change(event, deactivated.person_id, active=False)
         case events_pb2.PersonReactivated() as reactivated:
-            return (_change(event, reactivated.person_id, active=True),)
+            return _change(event, reactivated.person_id, active=True)
         case events_pb2.RoleGranted() as granted:
             row = {"person_id": granted.person_id, "role": int(granted.role)}
-            return insert(ROLES).values(row).on_conflict_do_nothing(), _update(event, granted.person_id)
+            return insert(ROLES).values(row).on_conflict_do_nothing(), _changed(event, granted.person_id)
         case events_pb2.RoleRevoked() as revoked:
             this = (ROLES.c.person_id == revoked.person_id) & (ROLES.c.role == int(revoked.role))
-            return sa.delete(ROLES).where(this), _update(event, revoked.person_id)
+            return sa.delete(ROLES).where(this), _changed(event, revoked.person_id)
         case _:
             return ()
 
@@ -98,7 +105,7 @@ def reduce_provisioners(event: Event) -> Sequence[sa.Executable]:
 
 def people() -> Projection:
     """The view, once per process."""
-    return Projection("people_v2", "identity", (_FILE.topic,), METADATA, reduce)
+    return Projection("people_v3", "identity", (_FILE.topic,), METADATA, reduce)
 
 
 def provisioners() -> Projection:
@@ -110,12 +117,17 @@ def _of_provisioner(provisioner_id: str) -> sa.Update:
     return sa.update(PROVISIONERS).where(PROVISIONERS.c.provisioner_id == provisioner_id)
 
 
-def _change(event: Event, person_id: str, **changes: object) -> sa.Update:
-    return _update(event, person_id, version=PEOPLE.c.version + 1, **changes)
+def _change(event: Event, person_id: str, **changes: object) -> Sequence[sa.Executable]:
+    this = sa.update(PEOPLE).where(PEOPLE.c.person_id == person_id)
+    return this.values({"version": PEOPLE.c.version + 1, **changes}), _changed(event, person_id)
 
 
-def _update(event: Event, person_id: str, **changes: object) -> sa.Update:
-    return sa.update(PEOPLE).where(PEOPLE.c.person_id == person_id).values({**changes, **_place(event)})
+def _changed(event: Event, person_id: str) -> sa.Executable:
+    partition = partition_of(event.stream, len(PARTITIONS))
+    row = insert(CHANGES).values(person_id=person_id, partition=partition, position=event.position)
+    return row.on_conflict_do_update(
+        index_elements=["person_id", "partition"], set_={"position": row.excluded.position}
+    )
 
 
 def _profile(event: Event, sealed: Sealed) -> dict[str, object]:
@@ -124,7 +136,3 @@ def _profile(event: Event, sealed: Sealed) -> dict[str, object]:
 
 def _bytes(sealed: Sealed) -> bytes:
     return sealed.SerializeToString(deterministic=True)
-
-
-def _place(event: Event) -> dict[str, object]:
-    return {"partition": partition_of(event.stream, len(PARTITIONS)), "position": event.position}

@@ -34,6 +34,12 @@ def test_a_key_is_published_before_it_signs() -> None:
     assert (kids(published(keys, 10_000)), signing(keys, 10_000).kid) == ("12", "2")
 
 
+def test_a_clock_set_back_before_the_first_key_leaves_one_to_sign_with() -> None:
+    keys = ring(1_000, 10_000)
+    assert signing(keys, 900).kid == "1"
+    assert signing(keys, 900) in published(keys, 900)
+
+
 def test_a_key_stays_until_its_last_token_has_ended() -> None:
     keys = ring(0, 10_000)
     assert kids(published(keys, 10_000 + ACCESS_TOKEN_LIFE_S)) == "12"

@@ -1,6 +1,6 @@
 # The table of contents of scripts/. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run test real lint format protos docs bench ci clean
+.PHONY: help run test real lint format protos docs bench faults ci clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ docs: ## regenerate the documents that are made from code (OpenAPI, AsyncAPI, se
 
 bench: ## measure; prints a table
 	@scripts/bench
+
+faults: ## break everything, again and again, under load: docs/faults.md
+	@scripts/faults
 
 ci: ## what CI runs
 	@.ci/run

@@ -331,7 +331,7 @@ class Traffic:
             try:
                 await call(**key)
             except RegardError as error:
-                if error.unreachable or error.kind == "UNAUTHENTICATED":
+                if error.unreachable or not error.id or error.kind == "UNAUTHENTICATED":
                     raise
                 # An earlier attempt, in an earlier run perhaps, has done it already.
                 self.refusals[error.id] += 1
@@ -345,7 +345,7 @@ class Traffic:
             who = next(who for who, session in self._sessions.items() if session is client.session)
             with contextlib.suppress(RegardError):
                 await client.sign_in(f"{who}@traffic.example", PASSWORD)
-        elif not error.unreachable:
+        elif error.id and not error.unreachable:  # without an id it is a connection that broke, whatever its kind
             raise error
         await asyncio.sleep(_RETRY_S)
 

@@ -14,7 +14,7 @@ ROOMS = [
     *SERVICES,
     *(ROOT / "services" / "common" / name for name in ("rpc", "eventstore", "projection")),
     ROOT / "services" / "embedded" / "eventstore",
-    *(CLIENT, CLIENT / "cli", CLIENT / "importers"),
+    *(CLIENT, CLIENT / "cli", CLIENT / "importers", CLIENT / "verify"),
     ROOT / "protos",
     ROOT / "tests",
 ]

@@ -145,7 +145,10 @@ class House(Site):
         try:
             answer = await call
         except grpc.aio.AioRpcError as error:
-            raise Refusal(error) from None
+            refusal = Refusal(error)
+            if refusal.id == consistency.STALE.id:  # a view that has just begun to follow Kafka: ask again
+                return await self.call(method, who, request, **metadata)
+            raise refusal from None
         seen = dict(await call.initial_metadata()).get("x-consistency-token", "")
         self.seen = [*self.seen[-24:], *(token for token in str(seen).split(",") if token)]
         return answer

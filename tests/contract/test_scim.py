@@ -178,6 +178,7 @@ async def test_of_many_creations_of_one_person_one_succeeds(provider: Provider) 
 async def test_who_came_by_another_way_is_found_by_their_address_and_taken_over(provider: Provider) -> None:
     email = address()
     other_way = await provider.site.provision("Other Way", email, function="Baker")
+    await provider.site.search("other way")  # which waits for the view
     (found,) = await provider.find(f'userName eq "{email}"')
     assert (found["id"], found["displayName"], found["title"]) == (other_way.person.id, "Other Way", "Baker")
     await provider.patch(found["id"], {"op": "add", "path": "externalId", "value": "77"})

@@ -220,6 +220,7 @@ def witness(
         fail(str(error), "", USAGE)
     config = uvicorn.Config(application(mine), host, port, log_level="warning", lifespan="off", server_header=False)
     listening = config.bind_socket()
+    listening.listen()  # so that whoever reads the address below is not refused
     for key in mine.verifiers:
         out.print(str(key), markup=False)
     out.print(f"http://{host}:{listening.getsockname()[1]}", markup=False)

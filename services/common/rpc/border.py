@@ -27,7 +27,8 @@ from services.common.rpc.validation import validate
 from services.common.telemetry import logger
 
 MAX_REQUEST_BYTES = 1 << 20
-DEFAULT_DEADLINE_S = 10.0
+DEFAULT_DEADLINE_S = 14.0
+"""For calls that bring none, as all do that came through the gateway, which waits for 15 s."""
 REVOKED_EVERY_S = 0.5
 """How often open streams are looked through for callers who were sent away; ten thousand take some ten milliseconds."""
 MOST_STREAMS = 32

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,12 +11,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 _BUILT = ROOT / "build" / "judges"
 _LIMIT_S = 600.0
-
-
-def go() -> str | None:
-    """The Go at hand: that of the virtual environment, else the system's."""
-    own = Path(sys.executable).with_name("go")
-    return str(own) if own.exists() else shutil.which("go")
 
 
 def fsck() -> Path:
@@ -31,14 +24,14 @@ def litewitness() -> Path:
 
 
 def _built(name: str, package: str) -> Path:
-    compiler = go()
-    assert compiler, "the log's judge needs Go: run scripts/setup real, as `make real` does"
+    compiler = Path(sys.executable).with_name("go")
+    assert compiler.exists(), "the log's judge needs Go: run scripts/setup real, as `make real` does"
     _BUILT.mkdir(parents=True, exist_ok=True)
     program = _BUILT / name
     with open(_BUILT / "lock", "w") as lock:  # tests run in several processes
         fcntl.flock(lock, fcntl.LOCK_EX)
         built = subprocess.run(
-            [compiler, "build", "-mod=readonly", "-o", str(program), package],
+            [str(compiler), "build", "-mod=readonly", "-o", str(program), package],
             cwd=ROOT / "tests/judges" / name,
             env={**os.environ, "GOFLAGS": "", "GOWORK": "off"},
             capture_output=True,

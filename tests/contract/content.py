@@ -185,7 +185,7 @@ class Stream:
 
     async def next(self) -> Any:
         """The next frame, or None when there are no more; raises Refusal."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             try:
                 frame = await self._call.read()
             except grpc.aio.AioRpcError as error:

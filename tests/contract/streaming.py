@@ -150,7 +150,7 @@ class Stage:
             consumer.assign(parts)
             await consumer.seek_to_beginning()
             found: list[Arrival] = []
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(60):
                 ends = await consumer.end_offsets(parts)
                 while len(found) < count or any([await consumer.position(part) < ends[part] for part in parts]):
                     for batch in (await consumer.getmany(timeout_ms=20)).values():
@@ -179,7 +179,7 @@ class Stage:
         """A runner that has caught up; ended without ceremony after the block."""
         runner = self.runner(follower, timing)
         async with ending(runner.run()):
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(60):
                 await runner.caught_up.wait()
             yield runner
 

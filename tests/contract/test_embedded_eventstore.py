@@ -33,7 +33,7 @@ from kurrentdbclient.protos.v1 import streams_pb2, streams_pb2_grpc
 from services.embedded.eventstore import EmbeddedEventStore, database, journal
 
 _RECORD = Path(__file__).parent / "eventstore"
-_WAIT_S = 20.0
+_WAIT_S = 60.0
 NO_STREAM, ANY, EXISTS = StreamState.NO_STREAM, StreamState.ANY, StreamState.EXISTS
 
 

@@ -27,7 +27,7 @@ from services.embedded.eventstore import EmbeddedEventStore
 from tests.node import with_tls
 
 NO_STREAM, ANY = ExpectedState.NO_STREAM, ExpectedState.ANY
-DEADLINE_S = 20
+DEADLINE_S = 60
 
 Requests = AsyncIterator[BatchAppendReq]
 Call = grpc.aio.ServicerContext[BatchAppendReq, BatchAppendResp]

@@ -28,7 +28,7 @@ from tests.node import part_of, with_tls
 from tests.parts import given_node
 
 NO_STREAM, ANY, EXISTS = ExpectedState.NO_STREAM, ExpectedState.ANY, ExpectedState.EXISTS
-DEADLINE_S = 20
+DEADLINE_S = 60
 
 
 @pytest.fixture(params=["memory", "direct", "node", "tls", "part"])

@@ -26,7 +26,7 @@ KEYS = "/regard.groups.v1.GroupInternalService/GetContentKeys"
 ORIGIN = "https://intranet.example"
 MESSAGES = f"/v1/rooms/{ROOM}/messages"
 TOO_LARGE = 3 * 1024 * 1024
-SOON_S = 10
+SOON_S = 60
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

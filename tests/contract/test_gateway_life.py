@@ -24,7 +24,7 @@ from tests.contract.edge import ROOM, gateway_with_services
 from tests.grpcweb import WebRpcError
 
 NOWHERE = Address("127.0.0.1", 1)
-SOON_S = 10
+SOON_S = 60
 MESSAGES = f"/v1/rooms/{ROOM}/messages"
 
 

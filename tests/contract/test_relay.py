@@ -152,7 +152,7 @@ async def test_a_relay_that_slept_is_fenced_at_its_first_checkpoint(notes: Stage
             await eventually(lambda: is_kept(notes))
         kept = await notes.store.load(CHECKPOINTS)
         asleep.awake.set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await asleep.fenced.wait()
     assert await notes.store.load(CHECKPOINTS) == kept
     assert_chained(await notes.records(4))
@@ -176,6 +176,6 @@ async def test_an_empty_event_is_not_a_tombstone(notes: Stage) -> None:
 async def test_a_relay_ends_whenever_it_is_told_to(notes: Stage) -> None:
     await notes.write(STREAMS[0], "a")
     for moment in range(24):
-        async with asyncio.timeout(15), ending(Relay(Crashing(notes.store, 1), notes.kafka, NOTES).run()):
+        async with asyncio.timeout(60), ending(Relay(Crashing(notes.store, 1), notes.kafka, NOTES).run()):
             for _ in range(7 * moment):
                 await asyncio.sleep(0)

@@ -31,7 +31,7 @@ from tests.unit.verify.receipts import AT_S, LOG, LOG_MLDSA, ORIGIN, key
 LOGS = (LOG.verifier, LOG_MLDSA.verifier)
 TREE = Log.of(600, LOG, LOG_MLDSA)
 FORK = Log.of(600, LOG, LOG_MLDSA, fork_at=100)
-TIMEOUT_S = 10.0
+TIMEOUT_S = 60.0
 
 
 @asynccontextmanager

@@ -17,7 +17,7 @@ from services.common.settings import Settings, load_settings
 from services.installation import Build, Installation, PartDied, Plan, builds, discover, open_at_rest, open_installation
 from tests.unit.common.border import House
 
-_LIMIT_S = 20
+_LIMIT_S = 60
 
 
 @pytest.fixture

@@ -239,7 +239,7 @@ async def test_a_cancelled_stream_is_cleaned_up(site: Site, behaviour: Any) -> N
     assert (await stream.read()).cursor == "first"
     assert not site.house.ended.is_set()
     stream.cancel()
-    await asyncio.wait_for(site.house.ended.wait(), 5)
+    await asyncio.wait_for(site.house.ended.wait(), 60)
 
 
 @pytest.mark.parametrize("behaviour", [_forever, _endless])
@@ -247,7 +247,7 @@ async def test_a_stopping_server_ends_streams_so_that_clients_resume(site: Site,
     site.house.behaviour = behaviour
     stream = site.chat.Subscribe(chat_pb2.SubscribeRequest(), metadata=site.signed_in())
     assert (await stream.read()).cursor == "first"
-    await asyncio.wait_for(site.house.begun.wait(), 5)
+    await asyncio.wait_for(site.house.begun.wait(), 60)
     stopping = asyncio.create_task(site.server.stop(5))
     code, _, info = await _refused(_drained(stream))
     assert (code, info.reason) == (grpc.StatusCode.UNAVAILABLE, "RPC-10")
@@ -269,7 +269,7 @@ async def test_a_call_in_progress_may_finish_while_the_server_stops(site: Site) 
 
     site.house.behaviour = answer
     call = asyncio.create_task(_asked(site))
-    await asyncio.wait_for(site.house.begun.wait(), 5)
+    await asyncio.wait_for(site.house.begun.wait(), 60)
     stopping = asyncio.create_task(site.server.stop(5))
     await asyncio.sleep(0)
     go.set()
@@ -294,7 +294,7 @@ async def test_one_person_has_so_many_streams_and_others_have_theirs(site: Site)
     assert (await other.read()).cursor == "first"
     site.house.ended.clear()
     streams.pop().cancel()
-    await asyncio.wait_for(site.house.ended.wait(), 5)
+    await asyncio.wait_for(site.house.ended.wait(), 60)
     again = subscribe(metadata=site.signed_in())
     assert (await again.read()).cursor == "first"
     for stream in (*streams, other, again):
@@ -471,7 +471,7 @@ async def test_closing_a_peers_stream_ends_it_there(site: Site, peers: rpc.Peers
         stream = peers.stub(chat_pb2_grpc.ChatServiceStub).Subscribe(chat_pb2.SubscribeRequest())
         async with contextlib.aclosing(stream):
             assert (await anext(stream)).cursor == "first"
-    await asyncio.wait_for(site.house.ended.wait(), 5)
+    await asyncio.wait_for(site.house.ended.wait(), 60)
 
 
 async def test_a_peer_without_address_says_which_variable_to_set(peers: rpc.Peers) -> None:
@@ -545,7 +545,7 @@ async def test_the_span_of_a_cancelled_stream_ends(site: Site, monkeypatch: pyte
     stream = site.chat.Subscribe(chat_pb2.SubscribeRequest(), metadata=site.signed_in())
     await stream.read()
     stream.cancel()
-    await asyncio.wait_for(site.house.ended.wait(), 5)
+    await asyncio.wait_for(site.house.ended.wait(), 60)
     await site.server.stop(0)
     (span,) = spans.get_finished_spans()
     assert span.attributes is not None

@@ -114,7 +114,7 @@ def _grpc_route(method: Method) -> Node:
         }
     node: Node = {"name": method.path[1:], "match": {"path": method.path}, "route": route}
     if "max_stream_duration" in route:
-        # Envoy alone keeps the deadline, and cancels the call: a service that also did could answer first, without an id.
+        # Envoy alone keeps the deadline, and cancels the call: a service could answer first, without an id.
         node["request_headers_to_remove"] = ["grpc-timeout"]
     if method.client_streaming:
         node["typed_per_filter_config"] = _without("buffer")

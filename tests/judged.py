@@ -13,6 +13,13 @@ _BUILT = ROOT / "build" / "judges"
 _LIMIT_S = 600.0
 
 
+def go() -> str:
+    """The Go compiler of the virtual environment."""
+    compiler = Path(sys.executable).with_name("go")
+    assert compiler.exists(), "this needs Go: run scripts/setup real, as `make real` does"
+    return str(compiler)
+
+
 def fsck() -> Path:
     """tessera's checker, built if it was not; AssertionError with what the compiler says."""
     return _built("fsck", ".")
@@ -24,14 +31,12 @@ def litewitness() -> Path:
 
 
 def _built(name: str, package: str) -> Path:
-    compiler = Path(sys.executable).with_name("go")
-    assert compiler.exists(), "the log's judge needs Go: run scripts/setup real, as `make real` does"
     _BUILT.mkdir(parents=True, exist_ok=True)
     program = _BUILT / name
     with open(_BUILT / "lock", "w") as lock:  # tests run in several processes
         fcntl.flock(lock, fcntl.LOCK_EX)
         built = subprocess.run(
-            [str(compiler), "build", "-mod=readonly", "-o", str(program), package],
+            [go(), "build", "-mod=readonly", "-o", str(program), package],
             cwd=ROOT / "tests/judges" / name,
             env={**os.environ, "GOFLAGS": "", "GOWORK": "off"},
             capture_output=True,

@@ -57,14 +57,12 @@ class MinioServer(Server):
 
 def program() -> Path:
     """The server's program, built if it was not: that takes minutes, once."""
-    compiler = go()
-    assert compiler, "MinIO needs Go: run scripts/setup real, as `make real` does"
     _BUILT.mkdir(parents=True, exist_ok=True)
     with open(_BUILT / "lock", "w") as lock:  # tests run in several processes
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (_BUILT / "minio").exists():
             built = subprocess.run(
-                [compiler, "install", MODULE],
+                [go(), "install", MODULE],
                 env={**os.environ, "GOBIN": str(_BUILT), "GOFLAGS": "", "GOWORK": "off"},
                 cwd=_BUILT,
                 capture_output=True,

@@ -17,10 +17,14 @@ from services.common.rpc.call import current, traceparent
 from services.common.rpc.observation import asked
 from services.common.rpc.status import refused_by
 from services.common.rpc.tokens import ServiceTokens
+from services.common.telemetry import logger
 
 Stub = TypeVar("Stub")
 
 CALL_LIMIT_S = 10.0
+
+_OF_THE_TOKEN = (refusals.NO_TOKEN, refusals.EXPIRED_TOKEN, refusals.INTERNAL_ONLY)
+_log = logger(__name__)
 
 _OPTIONS = (
     ("grpc.keepalive_time_ms", 30_000),
@@ -83,7 +87,7 @@ class PeerChannel:
                     response: Message = await running
                     await _keep_tokens(running)
                 except grpc.aio.AioRpcError as error:
-                    self._refuse(error)
+                    self._refuse(method, error)
             return response
 
         return call
@@ -98,7 +102,7 @@ class PeerChannel:
                 async for response in running:
                     yield response
             except grpc.aio.AioRpcError as error:
-                self._refuse(error)
+                self._refuse(method, error)
             finally:
                 running.cancel()
 
@@ -124,8 +128,12 @@ class PeerChannel:
             pairs[consistency.HEADER] = ",".join(token for token in seen if token)
         return tuple((key, value) for key, value in pairs.items() if value)
 
-    def _refuse(self, error: grpc.aio.AioRpcError) -> NoReturn:
+    def _refuse(self, method: str, error: grpc.aio.AioRpcError) -> NoReturn:
         if refused := refused_by(error):
+            if method in self._internal and refused.refusal in _OF_THE_TOKEN:
+                # It is this service that was refused, for clocks that differ perhaps: nothing to blame its caller for.
+                _log.warning("a service refuses another's token", service=self._service, refusal=refused.refusal.id)
+                raise refusals.PEER_UNAVAILABLE(service=self._service) from None
             raise refused from None
         match error.code():
             case grpc.StatusCode.UNAVAILABLE:

@@ -13,6 +13,7 @@ import pytest
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from joserfc.jwk import ECKey
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -26,7 +27,7 @@ from regard.identity.v1 import identity_pb2
 from services.common import consistency, rpc, telemetry
 from services.common.decider import CommandContext
 from services.common.errors import Refused
-from services.common.rpc import border, observation
+from services.common.rpc import border, observation, refusals
 from services.common.rpc.border import MOST_STREAMS
 from services.common.rpc.call import current
 from tests.unit.common.border import NO_ROOM, PERSON, PLANTED, ROOM, Site, info_of, open_site
@@ -406,6 +407,18 @@ async def test_tokens_are_waited_for_and_answered(site: Site) -> None:
 
 
 # Peers
+
+
+async def test_a_refused_service_is_not_its_callers_fault(site: Site) -> None:
+    """Its token is bad, with clocks that differ perhaps: whoever asked is told to try again."""
+    strange = rpc.ServiceTokens(ECKey.generate_key("P-256"), "feed", site.clock)
+    opened = rpc.Peers({"groups": f"127.0.0.1:{site.server.port}"}, strange)
+    with pytest.raises(Refused) as refused:
+        await opened.stub(groups_pb2_grpc.GroupInternalServiceStub).OpenDirectGroup(
+            groups_pb2.OpenDirectGroupRequest(person_ids=[PERSON, ROOM], opened_by=PERSON)
+        )
+    await opened.close()
+    assert refused.value.refusal is refusals.PEER_UNAVAILABLE
 
 
 async def test_a_peer_gets_the_callers_token_and_all_that_the_call_carries(site: Site, peers: rpc.Peers) -> None:

@@ -174,6 +174,14 @@ async def test_a_service_token_of_another_installation_is_refused(verifying: Sit
     assert refused.value.refusal.id == "RPC-04"
 
 
+async def test_a_clock_that_is_set_back_makes_another_service_token() -> None:
+    now = [frozen_clock()()]
+    site = Site(lambda: now[0])
+    site.service_tokens.token()
+    now[0] -= timedelta(seconds=300)
+    assert site.service_tokens.verify(site.service_tokens.token()).service == "feed"
+
+
 async def test_a_service_token_lives_sixty_seconds() -> None:
     now = [frozen_clock()()]
     site = Site(lambda: now[0])

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from tests.load import figures
 from tests.load.figures import ROOT, Figure
 
-BENCHMARKS = ("chat", "pages", "eventstore", "log", "start", "growth")
+BENCHMARKS = ("chat", "streams", "pages", "eventstore", "log", "start", "growth")
 LIMIT_S = 3600
 
 

@@ -1,6 +1,6 @@
 """What people cost who are there and say nothing: each holds a stream open through the gateway.
 
-Three hundred people in confidential groups of ten, with several streams each. Told is what a thousand streams add to the
+Three hundred people in confidential groups of ten, several streams each. Told is what a thousand streams add to the
 memory of the services and of the gateway, and to the processor time of idle seconds, heartbeats included.
 
     python -m tests.load.streams [streams]

@@ -6,7 +6,6 @@ missing is a sentence, and a failure.
 """
 
 import atexit
-import ctypes
 import importlib.util
 import io
 import os
@@ -78,16 +77,14 @@ class Server:
         """Runs a step of the preparation to its end; AssertionError with what it said if it fails."""
         with self.log.open("ab") as log:
             done = subprocess.run(
-                command, stdout=log, stderr=log, user=user, cwd=self.folder, timeout=START_LIMIT_S, check=False
+                _launched(command, user), stdout=log, stderr=log, cwd=self.folder, timeout=START_LIMIT_S, check=False
             )
         assert done.returncode == 0, self._failure("could not be prepared")
 
     def start(self, command: Sequence[str], ready: Callable[[], bool], user: str | None = None) -> None:
         """Starts it and waits until it is ready; AssertionError with its log if it isn't in time."""
         with self.log.open("ab") as log:
-            self._child = subprocess.Popen(
-                command, stdout=log, stderr=log, user=user, cwd=self.folder, preexec_fn=_end_with_parent
-            )
+            self._child = subprocess.Popen(_launched(command, user), stdout=log, stderr=log, cwd=self.folder)
         deadline_s = time.monotonic() + START_LIMIT_S
         while not ready():
             assert self._child.poll() is None, self._failure("ended at its start")
@@ -288,6 +285,9 @@ def _copied(programs: Path, folder: Path) -> Path:
     return folder / programs.relative_to(package.parent)
 
 
-def _end_with_parent() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+def _launched(command: Sequence[str], user: str | None) -> list[str]:
+    """The command, run as that user, and ended with this process.
+
+    By a process between, not in the child before it becomes the program: there, gRPC's handlers of fork may end it.
+    """
+    return [sys.executable, str(Path(__file__).with_name("launch.py")), user or "", *command]

@@ -1,51 +1,55 @@
-"""Builds and asks the judges in tests/judges."""
+"""Programs of others that check what Regard wrote, built from Go modules; `python -m tests.judged` builds them."""
 
 from __future__ import annotations
 
-import fcntl
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[1]
 _BUILT = ROOT / "build" / "judges"
 _LIMIT_S = 600.0
+_PACKAGES = {
+    "fsck": ("tests/judges/fsck", "build", "-mod=readonly", "-o", f"{_BUILT}/", "."),
+    "litewitness": (
+        "tests/judges/litewitness",
+        "build",
+        "-mod=readonly",
+        "-o",
+        f"{_BUILT}/",
+        "filippo.io/torchwood/cmd/litewitness",
+    ),
+    "minio": (".", "install", "github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c"),
+}
+"""By the program's name: the folder where Go is asked, and what."""
 
 
-def go() -> str:
-    """The Go compiler of the virtual environment."""
-    compiler = Path(sys.executable).with_name("go")
-    assert compiler.exists(), "this needs Go: run scripts/setup real, as `make real` does"
-    return str(compiler)
-
-
-def fsck() -> Path:
-    """tessera's checker, built if it was not; AssertionError with what the compiler says."""
-    return _built("fsck", ".")
-
-
-def litewitness() -> Path:
-    """torchwood's witness, built if it was not; AssertionError with what the compiler says."""
-    return _built("litewitness", "filippo.io/torchwood/cmd/litewitness")
-
-
-def _built(name: str, package: str) -> Path:
-    _BUILT.mkdir(parents=True, exist_ok=True)
+def built(name: str) -> Path:
+    """The program; a test that asks for one that could not be built is skipped."""
     program = _BUILT / name
-    with open(_BUILT / "lock", "w") as lock:  # tests run in several processes
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        built = subprocess.run(
-            [go(), "build", "-mod=readonly", "-o", str(program), package],
-            cwd=ROOT / "tests/judges" / name,
-            env={**os.environ, "GOFLAGS": "", "GOWORK": "off"},
-            capture_output=True,
-            text=True,
-            timeout=_LIMIT_S,
-            check=False,
-        )
-    assert built.returncode == 0, built.stderr
+    if not program.exists():
+        pytest.skip(f"{name} is not built: see what `scripts/setup real` says, as `make real` does")
     return program
+
+
+def build() -> None:
+    """Builds those that are not there yet with the Go of the virtual environment, and says which it could not.
+
+    Servers of Go modules are not everywhere within reach; what is left does not depend on them.
+    """
+    environment = {**os.environ, "GOBIN": str(_BUILT), "GOFLAGS": "", "GOWORK": "off"}
+    for name, (folder, *arguments) in _PACKAGES.items():
+        if (_BUILT / name).exists():
+            continue
+        print(f"Building {name} for the tests (up to some minutes, once) ...", flush=True)
+        done = subprocess.run(
+            [str(Path(sys.executable).with_name("go")), *arguments], cwd=ROOT / folder, env=environment, check=False
+        )
+        if done.returncode:
+            print(f"{name} could not be built: the tests that need it will be skipped.", file=sys.stderr, flush=True)
 
 
 def accepted(program: Path, folder: Path, vkey: str, origin: str) -> tuple[int | None, str]:
@@ -56,3 +60,7 @@ def accepted(program: Path, folder: Path, vkey: str, origin: str) -> tuple[int |
     if said.returncode != 0:
         return None, said.stderr
     return int(said.stdout.removeprefix("ok ")), said.stderr
+
+
+if __name__ == "__main__":
+    build()

@@ -1,24 +1,17 @@
-"""A genuine MinIO for `pytest --real`: built from its Go module; a bucket of its own for each user. Never shipped."""
+"""A genuine MinIO for `pytest --real`, with a bucket of its own for each user. Never shipped."""
 
 from __future__ import annotations
 
-import fcntl
-import os
 import secrets
-import subprocess
 import uuid
-from pathlib import Path
 
 import httpx
 import pytest
 
+from tests import judged
 from tests.genuine import Server
-from tests.judged import ROOT, go
 from tests.product import free_port
 
-MODULE = "github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c"
-_BUILT = ROOT / "build" / "minio"
-_LIMIT_S = 3600.0
 _KEY = "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"
 
 
@@ -33,7 +26,7 @@ class MinioServer(Server):
         (self.folder / "data").mkdir()
         environment = ["env", f"MINIO_ROOT_USER={self.access_key}", f"MINIO_ROOT_PASSWORD={self.secret_key}"]
         serve = ["server", "--quiet", "--address", f"127.0.0.1:{port}", str(self.folder / "data")]
-        self.start([*environment, str(program()), *serve], self._is_ready)
+        self.start([*environment, str(judged.built("minio")), *serve], self._is_ready)
 
     def bucket(self) -> str:
         """An empty bucket; its URL."""
@@ -53,22 +46,3 @@ class MinioServer(Server):
             return httpx.get(f"{self.url}/minio/health/ready", trust_env=False).status_code == 200
         except httpx.HTTPError:
             return False
-
-
-def program() -> Path:
-    """The server's program, built if it was not: that takes minutes, once."""
-    _BUILT.mkdir(parents=True, exist_ok=True)
-    with open(_BUILT / "lock", "w") as lock:  # tests run in several processes
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (_BUILT / "minio").exists():
-            built = subprocess.run(
-                [go(), "install", MODULE],
-                env={**os.environ, "GOBIN": str(_BUILT), "GOFLAGS": "", "GOWORK": "off"},
-                cwd=_BUILT,
-                capture_output=True,
-                text=True,
-                timeout=_LIMIT_S,
-                check=False,
-            )
-            assert built.returncode == 0, built.stderr
-    return _BUILT / "minio"

@@ -1,7 +1,7 @@
 """Regard as it runs on servers: each part a process of its own, on servers that the settings name.
 
-It is used as a `Product` is. Only identity, the page and the demonstration share a data folder; the others share
-nothing but the addresses, the master key and the internal key.
+It is used as a `Product` is. Only identity, the page, the demonstration and audit, whose log `regard check` reads,
+share a data folder; the others share nothing but the addresses, the master key and the internal key.
 """
 
 import base64
@@ -17,7 +17,7 @@ from tests.product import Product, free_port
 
 _SERVICES = ("identity", "groups", "feed", "chat", "audit")
 _ALONE = ("relay", *_SERVICES, "page", "gateway")
-_WITH_IDENTITY = ("identity", "page", "demo")
+_WITH_IDENTITY = ("identity", "page", "demo", "audit")
 
 
 class Spread:
@@ -28,12 +28,12 @@ class Spread:
         self.folder, self.data = folder, folder / "data"
         folder.mkdir(parents=True, exist_ok=True)
         self._names = (*_ALONE, *more)
-        self.environment = self._keys() | self._addresses() | servers
+        self._variables = self._keys() | self._addresses() | servers
         self._store: Product | None = None
         if "REGARD_EVENTSTORE_URI" not in servers:
             port = free_port()
             self._store = Product(folder / "eventstore", "eventstore", REGARD_EVENTSTORE_PORT=str(port))
-            self.environment["REGARD_EVENTSTORE_URI"] = f"kurrentdb://127.0.0.1:{port}?tls=false"
+            self._variables["REGARD_EVENTSTORE_URI"] = f"kurrentdb://127.0.0.1:{port}?tls=false"
         self.parts: dict[str, Product] = {}
         self._start()
 
@@ -56,12 +56,17 @@ class Spread:
             self._store.ready()
         for name in self._names:
             data = self.data if name in _WITH_IDENTITY else self.folder / name / "data"
-            self.parts[name] = Product(self.folder / name, name, **self.environment | {"REGARD_DATA": str(data)})
+            self.parts[name] = Product(self.folder / name, name, **self._variables | {"REGARD_DATA": str(data)})
 
     def ready(self) -> str:
         """Waits until all of it is ready; its URL."""
         with ThreadPoolExecutor(len(self.parts)) as pool:
             return dict(zip(self.parts, pool.map(Product.ready, self.parts.values()), strict=True))["gateway"]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Of whatever is run beside it, such as the `regard` command."""
+        return self.parts["identity"].environment
 
     @property
     def code(self) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from regard_client.verify.tiles import bundles, tiles
 from services.audit.log.storage import FolderStorage
-from tests import judged, parts
+from tests import judged
 from tests.transparency import Fault, Log, Lost, fails
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -19,9 +19,7 @@ STEPS = ("stage", "lock", "bundle", "tile", "checkpoint", "delete")
 
 @pytest.fixture(scope="module")
 def program() -> Path:
-    if not parts.is_real:
-        pytest.skip("built with Go, which `make real` brings")
-    return judged.fsck()
+    return judged.built("fsck")
 
 
 @pytest.fixture

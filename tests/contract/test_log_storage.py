@@ -18,7 +18,7 @@ PATHS = ("checkpoint", "tile/0/000", "tile/entries/x001/x234/067.p/8")
 
 @pytest.fixture(scope="module")
 def minio() -> Iterator[MinioServer | None]:
-    """A genuine server of S3's protocol with --real; its build takes minutes the first time."""
+    """A genuine server of S3's protocol with --real."""
     server = MinioServer() if parts.is_real else None
     yield server
     if server:

@@ -20,7 +20,7 @@ from regard_client.verify.policy import Party, Policy
 from regard_client.verify.reasons import Unverified
 from regard_client.verify.tree import Proof, consistency_proof
 from regard_client.witness import Witnesses
-from tests import judged, parts
+from tests import judged
 from tests.product import LIMIT_S, free_port
 from tests.unit.verify.logs import Log
 from tests.unit.verify.receipts import LOG, ORIGIN
@@ -32,11 +32,9 @@ TREE, FORK = Log.of(600), Log.of(600, fork_at=100)
 
 @pytest.fixture
 def program() -> Path:
-    if not parts.is_real:
-        pytest.skip("built with Go, which `make real` brings")
     if not shutil.which("ssh-agent"):
         pytest.skip("litewitness keeps its key in ssh-agent, which is not here")
-    return judged.litewitness()
+    return judged.built("litewitness")
 
 
 @pytest.fixture

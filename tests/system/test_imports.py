@@ -102,6 +102,7 @@ def test_a_slack_import_that_is_killed_goes_on_where_it_was_and_repeating_change
             company.product.until(lambda: child.poll() is not None or bool((r := room("long")) and bodies(ada, r)))
             child.kill()
             child.wait()
+        assert child.returncode < 0, (tmp_path / "out").read_text()
         before = len(bodies(ada, room("long")))
         print(f"killed when {before} of {MESSAGES} messages were there")
         assert 0 < before < MESSAGES

@@ -1,6 +1,7 @@
 """Puts the demonstration together: one task that fills an empty installation, then ends."""
 
 from regard_client.errors import RegardError
+from regard_client.importers.report import patiently
 from services.common.kernel import Kernel, Service
 from services.common.settings import Settings
 from services.common.telemetry import logger
@@ -16,7 +17,8 @@ def build(settings: Settings, kernel: Kernel) -> Service:
 
     async def fill() -> None:
         try:
-            await seed(settings.gateway_url, settings.data, settings.installation_code_file, tell)
+            # Services may still be coming up behind the gateway; seeding goes on where it stopped.
+            await patiently(lambda: seed(settings.gateway_url, settings.data, settings.installation_code_file, tell))
         except RegardError as error:
             # The installation is somebody's own, or out of reach: it works all the same, without the company.
             _log.warning("no demonstration company was made", error_id=error.id)

@@ -26,9 +26,12 @@ IDLE_S = 30.0
 
 async def listening(member: Member, begun: asyncio.Semaphore) -> None:
     """One stream, until cancelled; an end that the server gives is a failure."""
+    first = True
     async for frame in member.chat.Subscribe(SubscribeRequest(), metadata=member.metadata):
-        begun.release()
         assert not frame.HasField("end"), frame.end.reason
+        if first:
+            begun.release()
+        first = False
     raise AssertionError("a stream ended without a word")
 
 
@@ -55,15 +58,15 @@ async def main(streams: int) -> None:
         members = await prepared(company)
         without, quiet = await idle(started)
         begun = asyncio.Semaphore(0)
-        async with asyncio.TaskGroup() as group:
-            listeners = [
-                group.create_task(listening(members[number % len(members)], begun)) for number in range(streams)
-            ]
-            for _ in range(streams):
-                await begun.acquire()
-            held, busy = await idle(started)
-            for listener in listeners:
-                listener.cancel()
+        listeners = [asyncio.create_task(listening(members[number % len(members)], begun)) for number in range(streams)]
+        for _ in range(streams):
+            await begun.acquire()
+        held, busy = await idle(started)
+        for listener in listeners:
+            if listener.done():
+                listener.result()
+            listener.cancel()
+        await asyncio.gather(*listeners, return_exceptions=True)
         await asyncio.gather(*(member.channel.close() for member in members))
         await company.close()
     thousands = streams / 1000

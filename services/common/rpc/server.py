@@ -17,6 +17,7 @@ Servicers = Iterable[tuple[Callable[[Any, grpc.aio.Server], None], Any]]
 STOP_GRACE_S = 3.0
 
 _MOST_METADATA_BYTES = 128 * 1024
+_MOST_PENDING = 20_000
 
 _OPTIONS = (
     # Above our own limit, so that what is too large gets an id and a sentence; beyond this, gRPC cuts it off.
@@ -26,6 +27,10 @@ _OPTIONS = (
     ("grpc.max_metadata_size", _MOST_METADATA_BYTES),
     ("grpc.absolute_max_metadata_size", _MOST_METADATA_BYTES),
     ("grpc.so_reuseport", 0),
+    # As many as the gateway sends at most. After a restart everyone comes back at once, and gRPC would cut off, without
+    # an error id, what is beyond a thousand.
+    ("grpc.server.max_pending_requests", _MOST_PENDING),
+    ("grpc.server.max_pending_requests_hard_limit", _MOST_PENDING),
     # The gateway pings idle connections every 30 s, which gRPC would otherwise take for an attack.
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),

@@ -66,6 +66,12 @@ async def test_a_signed_in_person_gets_an_answer(site: Site) -> None:
     assert caller.roles == {options_pb2.ROLE_AUDITOR}
 
 
+async def test_whoever_comes_with_thousands_of_others_waits_and_is_answered(site: Site) -> None:
+    metadata = site.signed_in()
+    await asyncio.gather(*(site.chat.GetRoom(GET, metadata=metadata) for _ in range(4_000)))
+    assert len(site.house.callers) == 4_000
+
+
 async def test_a_public_method_needs_no_token(site: Site) -> None:
     await site.auth.GetJwks(identity_pb2.GetJwksRequest(), metadata=(("authorization", "Bearer nonsense"),))
 

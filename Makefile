@@ -26,7 +26,7 @@ protos: ## generate the Python stubs and the descriptor sets from protos/
 docs: ## regenerate the documents that are made from code (OpenAPI, AsyncAPI, settings, error ids)
 	@scripts/setup test && .venv/bin/python scripts/documents.py write
 
-bench: ## measure; prints a table
+bench: ## measure; prints a table and writes build/bench.json: docs/benchmarks.md
 	@scripts/bench
 
 faults: ## break everything, again and again, under load: docs/faults.md

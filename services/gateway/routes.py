@@ -104,6 +104,7 @@ def _parsed(template: str) -> tuple[list[str], str]:
 
 def _grpc_route(method: Method) -> Node:
     route: Node = {"cluster": method.service, "retry_policy": _RETRIES}
+    node: Node = {"name": method.path[1:], "match": {"path": method.path}, "route": route}
     if method.server_streaming or method.client_streaming:
         # No limit that races the client's own deadline: streams live until one side ends them, or falls silent.
         route |= {"timeout": "0s", "idle_timeout": f"{SILENCE_S}s"}
@@ -112,8 +113,6 @@ def _grpc_route(method: Method) -> Node:
             "timeout": f"{UNARY_TIMEOUT_S}s",
             "max_stream_duration": {"grpc_timeout_header_max": f"{LONGEST_DEADLINE_S}s"},
         }
-    node: Node = {"name": method.path[1:], "match": {"path": method.path}, "route": route}
-    if "max_stream_duration" in route:
         # Envoy alone keeps the deadline, and cancels the call: a service could answer first, without an id.
         node["request_headers_to_remove"] = ["grpc-timeout"]
     if method.client_streaming:

@@ -12,23 +12,18 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 _BUILT = ROOT / "build" / "judges"
 _LIMIT_S = 600.0
-_PACKAGES = {
-    "fsck": ("tests/judges/fsck", "build", "-mod=readonly", "-o", f"{_BUILT}/", "."),
-    "litewitness": (
-        "tests/judges/litewitness",
-        "build",
-        "-mod=readonly",
-        "-o",
-        f"{_BUILT}/",
-        "filippo.io/torchwood/cmd/litewitness",
-    ),
-    "minio": (".", "install", "github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c"),
+_MINIO = "github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c"
+_BUILD = ("build", "-mod=readonly", "-o", f"{_BUILT}/")
+_PROGRAMS = {
+    "fsck": ("tests/judges/fsck", (), (*_BUILD, ".")),
+    "litewitness": ("tests/judges/litewitness", (), (*_BUILD, "filippo.io/torchwood/cmd/litewitness")),
+    "minio": (".", (_MINIO,), ("install", _MINIO)),
 }
-"""By the program's name: the folder where Go is asked, and what."""
+"""By name: the folder where Go is asked, what it downloads (nothing: what go.mod there says), and how it builds."""
 
 
 def built(name: str) -> Path:
-    """The program; a test that asks for one that could not be built is skipped."""
+    """The program; a test that asks for one whose modules were out of reach is skipped."""
     program = _BUILT / name
     if not program.exists():
         pytest.skip(f"{name} is not built: see what `scripts/setup real` says, as `make real` does")
@@ -36,20 +31,20 @@ def built(name: str) -> Path:
 
 
 def build() -> None:
-    """Builds those that are not there yet with the Go of the virtual environment, and says which it could not.
+    """Builds all with the Go of the virtual environment, whose cache knows what is built already.
 
-    Servers of Go modules are not everywhere within reach; what is left does not depend on them.
+    Says whose modules cannot be downloaded, since their servers are not within everybody's reach. Raises
+    CalledProcessError for a program that does not compile.
     """
     environment = {**os.environ, "GOBIN": str(_BUILT), "GOFLAGS": "", "GOWORK": "off"}
-    for name, (folder, *arguments) in _PACKAGES.items():
-        if (_BUILT / name).exists():
-            continue
-        print(f"Building {name} for the tests (up to some minutes, once) ...", flush=True)
-        done = subprocess.run(
-            [str(Path(sys.executable).with_name("go")), *arguments], cwd=ROOT / folder, env=environment, check=False
-        )
-        if done.returncode:
-            print(f"{name} could not be built: the tests that need it will be skipped.", file=sys.stderr, flush=True)
+    go = str(Path(sys.executable).with_name("go"))
+    for name, (folder, modules, how) in _PROGRAMS.items():
+        print(f"Building {name} for the tests (up to some minutes the first time) ...", flush=True)
+        download = [go, "mod", "download", *modules]
+        if subprocess.run(download, cwd=ROOT / folder, env=environment, check=False).returncode:
+            print(f"{name} cannot be downloaded: the tests that need it will be skipped.", file=sys.stderr, flush=True)
+        else:
+            subprocess.run([go, *how], cwd=ROOT / folder, env=environment, check=True)
 
 
 def accepted(program: Path, folder: Path, vkey: str, origin: str) -> tuple[int | None, str]:

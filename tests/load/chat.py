@@ -144,13 +144,10 @@ def cpu_seconds(pid: int) -> float:
 async def prepared(started: Product) -> tuple[Company, list[tuple[Member, str, Room]]]:
     """The company, and everyone in it with their rooms: the first of each room, then the second, and so on."""
     company = await Company.found(started)
-    people = list((await company.people(ROOMS * MEMBERS)).items())
-    rooms = await gathered(
-        company.room(f"Room {number}", dict(people[number * MEMBERS : (number + 1) * MEMBERS]))
-        for number in range(ROOMS)
-    )
-    signed_in = await gathered(company.signed_in(address) for address, _ in people)
-    by_address = dict(zip((address for address, _ in people), signed_in, strict=True))
+    rooms = await company.rooms(ROOMS, MEMBERS)
+    addresses = [address for room in rooms for address in room.members]
+    signed_in = await gathered(company.signed_in(address) for address in addresses)
+    by_address = dict(zip(addresses, signed_in, strict=True))
     turns = [(room.members[turn], room) for turn in range(MEMBERS) for room in rooms]
     return company, [(by_address[address], address.partition("@")[0], room) for address, room in turns]
 

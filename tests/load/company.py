@@ -100,6 +100,14 @@ class Company:
         room_id = (await patiently(lambda: self.administrator.chat.ImportRoom(wanted))).room_id
         return Room(group_id, room_id, tuple(people))
 
+    async def rooms(self, count: int, members: int) -> list[Room]:
+        """Makes so many groups with a room each, all of people of their own."""
+        people = list((await self.people(count * members)).items())
+        return await gathered(
+            self.room(f"Room {number}", dict(people[number * members : (number + 1) * members]))
+            for number in range(count)
+        )
+
     async def signed_in(self, address: str) -> Member:
         """Someone, with a connection of their own."""
         async with AsyncRegard(self.url) as regard:

@@ -19,7 +19,7 @@ from tests.load.start import resident_mib
 from tests.product import Product
 
 STREAMS = 2_000
-PEOPLE, MEMBERS = 300, 10
+ROOMS, MEMBERS = 30, 10
 IDLE_S = 30.0
 """Two heartbeats."""
 
@@ -35,15 +35,6 @@ async def listening(member: Member, begun: asyncio.Semaphore) -> None:
     raise AssertionError("a stream ended without a word")
 
 
-async def prepared(company: Company) -> list[Member]:
-    """People in groups with a room each."""
-    people = list((await company.people(PEOPLE)).items())
-    await gathered(
-        company.room(f"Room {first}", dict(people[first : first + MEMBERS])) for first in range(0, PEOPLE, MEMBERS)
-    )
-    return await gathered(company.signed_in(address) for address, _ in people)
-
-
 async def idle(started: Product) -> tuple[dict[str, float], float]:
     """Memory in MiB by process, and the share of a core that is used while nobody says anything."""
     before_s = cpu_seconds(started.child.pid)
@@ -55,7 +46,8 @@ async def main(streams: int) -> None:
     """Measures without streams, then with all of them."""
     with product() as started:
         company = await Company.found(started)
-        members = await prepared(company)
+        rooms = await company.rooms(ROOMS, MEMBERS)
+        members = await gathered(company.signed_in(address) for room in rooms for address in room.members)
         without, quiet = await idle(started)
         begun = asyncio.Semaphore(0)
         listeners = [asyncio.create_task(listening(members[number % len(members)], begun)) for number in range(streams)]

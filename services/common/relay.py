@@ -30,7 +30,7 @@ DELAY_S = Gauge("regard_relay_delay_seconds", "Age of the last event when Kafka 
 LAG = Gauge("regard_relay_lag_positions", "The event store's head less the checkpoint", ["service"])
 
 _BATCH_EVENTS = 500
-_GATHER_S = 0.005
+_GATHER_S = 0.03
 """How long a batch waits for more, if the one before it was shared: what follows it costs more than that."""
 _QUEUE_EVENTS = 2000
 

@@ -10,10 +10,12 @@ from regard.audit.v1 import audit_pb2 as pb
 from regard.audit.v1.audit_pb2_grpc import AuditQueryServiceServicer, LedgerServiceServicer
 from regard.common.v1.common_pb2 import PageInfo, PageRequest
 
+from services.audit.auditors import Asked, Auditors, Why
 from services.audit.ledger import Ledger, Part, Period
-from services.audit.queries import Page
+from services.audit.queries import HOURS_PER_DAY, Day, Page
 from services.audit.refusals import ENDS_BEFORE_IT_BEGINS, GROUP_NEEDED, OBJECT_NEEDED
 from services.audit.shown import entry
+from services.audit.views import HOUR_US
 from services.audit.watch import Watch
 from services.common import paging, rpc
 
@@ -63,21 +65,41 @@ class LedgerApi(LedgerServiceServicer):
 class AuditQueryApi(AuditQueryServiceServicer):
     """The ledger, for auditors."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
+    def __init__(self, auditors: Auditors) -> None:
+        self._auditors = auditors
 
     async def SearchAccesses(self, request: pb.SearchAccessesRequest, context: Context) -> pb.SearchAccessesResponse:
-        page = await self._ledger.search(
-            rpc.caller(),
-            request.group_ids,
-            request.purpose,
-            request.purpose_reference,
-            _period(request),
-            _part(request.page),
-            reader_id=request.reader_id,
-            reader_kind=request.reader_kind,
-        )
+        page = await self._auditors.search(rpc.caller(), _asked(request), _part(request.page))
         return pb.SearchAccessesResponse(entries=[entry(line) for line in page.lines], page=_info(page))
+
+    async def GetStatistics(self, request: pb.GetStatisticsRequest, context: Context) -> pb.GetStatisticsResponse:
+        days = await self._auditors.statistics(rpc.caller(), _asked(request.query))
+        return pb.GetStatisticsResponse(counts=[_count(day) for day in days])
+
+
+def _asked(request: pb.SearchAccessesRequest) -> Asked:
+    return Asked(
+        request.group_ids,
+        Why(request.purpose, request.purpose_reference),
+        _period(request),
+        reader_id=request.reader_id,
+        reader_kind=request.reader_kind,
+        action=request.action,
+        accessed_for=request.accessed_for,
+    )
+
+
+def _count(day: Day) -> pb.GetStatisticsResponse.Count:
+    count = pb.GetStatisticsResponse.Count(
+        reader_kind=day.reader_kind,
+        action=day.action,
+        purpose=day.purpose,
+        accesses=day.accesses,
+        readers=day.readers,
+        groups=day.groups,
+    )
+    count.day.FromMicroseconds(day.day * HOURS_PER_DAY * HOUR_US)
+    return count
 
 
 def _part(page: PageRequest) -> Part:

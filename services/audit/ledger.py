@@ -1,13 +1,14 @@
-"""Reading the ledger: who may is the guard's to say, and each reading is recorded before it is answered."""
+"""Reading the ledger: who may is the guard's to say, and each reading is recorded before it is answered.
+
+Here are those concerned; auditors are in `auditors`.
+"""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from regard.audit.v1.events_pb2 import READER_KIND_UNSPECIFIED, ReaderKind
-from regard.common.v1.common_pb2 import Purpose
+from regard.audit.v1.events_pb2 import READER_KIND_UNSPECIFIED
 
 from services.access import Action, Guard, Object, Sight
 from services.audit import queries
@@ -38,7 +39,7 @@ class Part:
 
 
 class Ledger:
-    """The ledger as those concerned and auditors may read it."""
+    """The ledger as those concerned may read it."""
 
     def __init__(self, guard: Guard, database: Database, log: TransparencyLog) -> None:
         self._guard = guard
@@ -74,32 +75,6 @@ class Ledger:
         async with self._database.read() as connection:
             about = replace(wanted, author_id=caller.person_id)
             return await queries.lines(connection, about, part.after, part.size)
-
-    async def search(
-        self,
-        caller: Caller,
-        group_ids: Collection[str],
-        purpose: Purpose,
-        purpose_reference: str,
-        period: Period,
-        part: Part,
-        *,
-        reader_id: str = "",
-        reader_kind: ReaderKind = READER_KIND_UNSPECIFIED,
-    ) -> Page:
-        """With a role, for a purpose: every reader by id. Each of the groups sees that it was searched."""
-        guard = self._guard
-        sights = await asyncio.gather(*(guard.sight(caller, one, Action.SEARCH_LEDGER) for one in group_ids))
-        await asyncio.gather(*(guard.enter(one, (ledger_of(one),), purpose, purpose_reference) for one in sights))
-        wanted = Wanted(
-            _by_name(group_ids),
-            reader_id=reader_id,
-            reader_kind=reader_kind,
-            from_us=period.from_us,
-            to_us=period.to_us,
-        )
-        async with self._database.read() as connection:
-            return await queries.lines(connection, wanted, part.after, part.size)
 
     async def receipt(self, caller: Caller, group_id: str, access_id: str) -> bytes:
         """What proves an access: to whoever looked, and to those whom the group's rules show the reader by name.

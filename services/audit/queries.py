@@ -6,11 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from regard.audit.v1.events_pb2 import ACTION_LIVE, READER_KIND_UNSPECIFIED, ReaderKind
+from regard.audit.v1.events_pb2 import ACTION_LIVE, ACTION_UNSPECIFIED, READER_KIND_UNSPECIFIED, Action, ReaderKind
+from regard.common.v1.common_pb2 import PURPOSE_UNSPECIFIED, Purpose
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.shown import Counted, Line, Row, Shown
 from services.audit.views import AUTHORS, HEADS, LEDGER, MESSAGES, OBJECTS, PLACES_PER_EVENT
+
+HOURS_PER_DAY = 24
 
 Key = tuple[int, int]
 """Where a list stands: the place that bounds it since its first page, and the place of the last line given."""
@@ -29,8 +32,23 @@ class Wanted:
     author_id: str = ""
     reader_id: str = ""
     reader_kind: ReaderKind = READER_KIND_UNSPECIFIED
+    action: Action = ACTION_UNSPECIFIED
+    purpose: Purpose = PURPOSE_UNSPECIFIED
     from_us: int | None = None
     to_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """Accesses of one day that have all of these in common. `day`: since 1970, in UTC."""
+
+    day: int
+    reader_kind: ReaderKind
+    action: Action
+    purpose: Purpose
+    accesses: int
+    readers: int
+    groups: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +118,30 @@ async def groups_read_by(connection: AsyncConnection, reader_id: str) -> Sequenc
     return (await connection.execute(found)).scalars().all()
 
 
+async def groups_of(connection: AsyncConnection, wanted: Wanted, limit: int) -> Sequence[str]:
+    """The groups that hold such accesses, wherever they are; `wanted.shown` is not looked at."""
+    found = sa.select(LEDGER.c.group_id).where(LEDGER.c.repeats.is_(False), *_about(wanted)).distinct().limit(limit)
+    return (await connection.execute(found)).scalars().all()
+
+
+async def days(connection: AsyncConnection, wanted: Wanted) -> Sequence[Day]:
+    """How many such accesses there are by day, capacity, action and purpose; newest day first."""
+    day = (LEDGER.c.hour // HOURS_PER_DAY).label("day")
+    key = (day, LEDGER.c.reader_kind, LEDGER.c.action, LEDGER.c.purpose)
+    counts = (
+        sa.func.count().label("accesses"),
+        sa.func.count(LEDGER.c.reader_id.distinct()).label("readers"),
+        sa.func.count(LEDGER.c.group_id.distinct()).label("groups"),
+    )
+    found = (
+        sa.select(*key, *counts)
+        .where(LEDGER.c.repeats.is_(False), *_conditions(wanted))
+        .group_by(*key)
+        .order_by(day.desc(), *key[1:])
+    )
+    return [Day(**row) for row in (await connection.execute(found)).mappings()]
+
+
 def _grouped(wanted: Wanted, *conditions: sa.ColumnElement[bool]) -> sa.Subquery:
     """One row a line: named accesses each by itself, the others by hour, action, and what the rules show of them."""
     accesses = _accesses(wanted, *conditions)
@@ -154,6 +196,10 @@ def _unnamed(shown: Mapping[str, Shown]) -> sa.ColumnElement[bool]:
 
 def _conditions(wanted: Wanted) -> Iterator[sa.ColumnElement[bool]]:
     yield LEDGER.c.group_id.in_(list(wanted.shown))
+    yield from _about(wanted)
+
+
+def _about(wanted: Wanted) -> Iterator[sa.ColumnElement[bool]]:
     if wanted.object_id:
         this = MESSAGES.c.message_id == wanted.object_id
         named = _touched(OBJECTS, OBJECTS.c.object_id == wanted.object_id)
@@ -165,6 +211,10 @@ def _conditions(wanted: Wanted) -> Iterator[sa.ColumnElement[bool]]:
         yield LEDGER.c.reader_id == wanted.reader_id
     if wanted.reader_kind:
         yield LEDGER.c.reader_kind == int(wanted.reader_kind)
+    if wanted.action:
+        yield LEDGER.c.action == int(wanted.action)
+    if wanted.purpose:
+        yield LEDGER.c.purpose == int(wanted.purpose)
     if wanted.from_us is not None:
         yield LEDGER.c.at_us >= wanted.from_us
     if wanted.to_us is not None:

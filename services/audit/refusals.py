@@ -138,3 +138,19 @@ BAD_LOG_STORAGE = refusal(
     remedy_en="Give s3://bucket/prefix, or nothing to keep the log in the data folder.",
     remedy_fr="Donnez s3://nom/préfixe, ou rien pour garder le journal dans le dossier de données.",
 )
+GROUPS_OR_READER = refusal(
+    "AUD-30",
+    Kind.INVALID_ARGUMENT,
+    en="Neither groups nor a person are named.",
+    fr="Ni groupe ni personne ne sont indiqués.",
+    remedy_en="Give group_ids, or reader_id for all that this person accessed.",
+    remedy_fr="Indiquez group_ids, ou reader_id pour tout ce que cette personne a consulté.",
+)
+TOO_MANY_GROUPS = refusal(
+    "AUD-31",
+    Kind.INVALID_ARGUMENT,
+    en="This person accessed more than {most} groups in that time, and each would be told of the question.",
+    fr="Cette personne a consulté plus de {most} groupes pendant ce temps, et chacun serait averti de la question.",
+    remedy_en="Give a shorter period, or the groups.",
+    remedy_fr="Indiquez une période plus courte, ou les groupes.",
+)

@@ -7,6 +7,7 @@ from regard.audit.v1.audit_pb2_grpc import (
 
 from services.access import Guard
 from services.audit.api import AuditQueryApi, LedgerApi
+from services.audit.auditors import Auditors
 from services.audit.ledger import Ledger
 from services.audit.ledgercheck import ledger_against_streams
 from services.audit.log.transparency import TransparencyLog
@@ -20,12 +21,14 @@ def build(settings: Settings, kernel: Kernel) -> Service:
     """The service, not yet running. Raises BadMasterKey, OSError; Refused (AUD-18, AUD-19)."""
     guard, database, view = Guard.of(kernel), kernel.database("audit"), ledger()
     log = TransparencyLog(settings, kernel)
-    readings = Ledger(guard, database, log)
     return Service(
         name="audit",
         servicers=(
-            (add_LedgerServiceServicer_to_server, LedgerApi(readings, Watch(guard, database, view))),
-            (add_AuditQueryServiceServicer_to_server, AuditQueryApi(readings)),
+            (
+                add_LedgerServiceServicer_to_server,
+                LedgerApi(Ledger(guard, database, log), Watch(guard, database, view)),
+            ),
+            (add_AuditQueryServiceServicer_to_server, AuditQueryApi(Auditors(guard, database))),
         ),
         projections=(view,),
         checks=(ledger_against_streams(kernel.store, database, kernel.clock), log.check()),

@@ -139,6 +139,10 @@ _LEDGER = {
     "WatchAccesses": Row(_IN_GROUP, "member", GROUP),
     "GetReceipt": Row({**_IN_GROUP, "access_id": "$access"}, "member", GROUP),
 }
+_AUDIT = {
+    "SearchAccesses": Row(_SEARCH, "auditor", ROLE),
+    "GetStatistics": Row({"query": _SEARCH}, "auditor", ROLE),
+}
 
 
 def _named(service: str, rows: Mapping[str, Row]) -> dict[str, Row]:
@@ -149,7 +153,7 @@ ROWS: dict[str, Row] = {
     **_named("chat.v1.ChatService", _CHAT),
     **_named("feed.v1.FeedService", _FEED),
     **_named("audit.v1.LedgerService", _LEDGER),
-    **_named("audit.v1.AuditQueryService", {"SearchAccesses": Row(_SEARCH, "auditor", ROLE)}),
+    **_named("audit.v1.AuditQueryService", _AUDIT),
     **_named("groups.v1.GroupInternalService", _INTERNAL),
     **_named("groups.v1.GroupService", _GROUPS),
     **_named("identity.v1.PeopleService", _PEOPLE),

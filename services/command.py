@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import errno
+import gc
 import os
 import signal
 import sys
@@ -107,6 +108,9 @@ async def _serve(settings: Settings, plan: Plan, language: Language) -> int:
 
     _prepare(settings.data)
     async with open_installation(settings, plan, say) as installation:
+        # What a start leaves behind stays: the collector need not look through it again and again.
+        gc.collect()
+        gc.freeze()
         _tell(f"{'Ready' if language == 'en' else 'Prêt'} {installation.url}".rstrip())
         for line in installation.welcome:
             _tell(line)

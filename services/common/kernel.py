@@ -4,9 +4,9 @@
 """
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 
 import sqlalchemy as sa
 from regard.identity.v1.identity_pb2 import GetJwksRequest
@@ -94,9 +94,13 @@ class Kernel:
                 for projection in service.projections if service.name == name else ():
                     await projection.wait_for(tokens, limit_s)
 
-        def revoked(caller: Caller) -> bool:
+        @cache
+        def asked() -> Collection[Callable[[Caller], bool]]:
             # Services of one process share a guard, which is asked once.
-            return any(asked(caller) for asked in {service.revoked for service in services if service.revoked})
+            return {service.revoked for service in services if service.revoked}
+
+        def revoked(caller: Caller) -> bool:
+            return any(ask(caller) for ask in asked())
 
         return Border(self.token_verifier(), self.service_tokens, revoked, wait_for)
 

@@ -143,7 +143,7 @@ class Subscription:
         loop = asyncio.get_running_loop()
 
         def beat() -> asyncio.TimerHandle:
-            # No news, to whoever waits for some: a timeout around each wait would cost a third of a delivery.
+            # No news, to whoever waits for some: cheaper than a timeout around each wait, of which there are many.
             return loop.call_later(HEARTBEAT_S, self._hearing.offer, ())
 
         timer = beat()

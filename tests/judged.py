@@ -17,6 +17,12 @@ _BUILD = ("build", "-mod=readonly", "-o", f"{_BUILT}/")
 _PROGRAMS = {
     "fsck": ("tests/judges/fsck", (), (*_BUILD, ".")),
     "litewitness": ("tests/judges/litewitness", (), (*_BUILD, "filippo.io/torchwood/cmd/litewitness")),
+    "omniwitness": (
+        "tests/judges/omniwitness",
+        (),
+        (*_BUILD, "github.com/transparency-dev/witness/cmd/omniwitness"),
+    ),
+    "tessera": ("tests/judges/tessera", (), (*_BUILD, ".")),
     "minio": (".", (_MINIO,), ("install", _MINIO)),
 }
 """By name: the folder where Go is asked, what it downloads (nothing: what go.mod there says), and how it builds."""

@@ -29,7 +29,8 @@ def application(witness: Witness) -> Starlette:
         except ClientDisconnect:
             return Response(status_code=Status.MALFORMED)
         status, answer = await run_in_threadpool(witness.add_checkpoint, body)
-        return Response(answer, status, media_type=SIZE_TYPE if status is Status.CONFLICT else "text/plain")
+        # As a header, since Starlette adds a charset to media types, and logs compare this one to the letter.
+        return Response(answer, status, {"content-type": SIZE_TYPE if status is Status.CONFLICT else "text/plain"})
 
     async def checkpoint(request: Request) -> Response:
         note = await run_in_threadpool(witness.checkpoint, request.path_params["origin_hash"])

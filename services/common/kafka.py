@@ -175,7 +175,7 @@ class Kafka:
         library = logging.getLogger(f"{__name__}.faststream")
         library.setLevel(logging.ERROR)
         return KafkaBroker(
-            self.bootstrap,
+            self.bootstrap.split(","),  # which it does not do, unlike aiokafka
             consumer_only=True,
             apply_types=False,
             request_timeout_ms=_REQUEST_TIMEOUT_MS,

@@ -34,6 +34,7 @@ from tests.contract.streaming import (
     stage,
     view,
 )
+from tests.product import free_port
 
 STREAMS = [f"note-{number}" for number in range(8)]
 
@@ -42,6 +43,13 @@ STREAMS = [f"note-{number}" for number in range(8)]
 async def notes(tmp_path: Path) -> AsyncIterator[Stage]:
     async with stage(tmp_path) as built:
         yield built
+
+
+async def test_of_several_brokers_one_may_be_gone(notes: Stage) -> None:
+    notes.kafka = replace(notes.kafka, bootstrap=f"127.0.0.1:{free_port()},{notes.kafka.bootstrap}")
+    async with notes.running(view()), notes.relaying():
+        await notes.write(STREAMS[0], "a")
+        await eventually(notes.shows_everything)
 
 
 async def test_events_go_through_relay_and_kafka_into_the_view(notes: Stage) -> None:

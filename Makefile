@@ -1,6 +1,6 @@
 # The table of contents of scripts/. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run test real lint format protos docs bench faults ci clean
+.PHONY: help run test web real lint format protos docs bench faults ci clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -10,6 +10,9 @@ run: ## set up and start everything on http://localhost:8080 (REGARD_PORT); EMPT
 
 test: ## set up and run every test that needs no server installed
 	@scripts/test
+
+web: ## build the web client into build/web, check its types, its tests and its size
+	@scripts/setup && .venv/bin/python scripts/web.py build && .venv/bin/python scripts/web.py npm run --silent check
 
 real: ## run the contract and system tests on genuine Kafka and PostgreSQL, which it brings: see scripts/real
 	@scripts/real
@@ -36,4 +39,4 @@ ci: ## what CI runs
 	@.ci/run
 
 clean: ## remove what the scripts made (the data folder stays)
-	rm -rf .venv gen gen.new gen.old build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv gen gen.new gen.old build clients/web/node_modules clients/web/src/gen .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -35,6 +35,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from regard_client.errors import RegardError
 from services.page import rendering
 from services.page.visitors import COOKIE, Visitor, Visitors, give_cookie, language_of
+from services.page.webclient import HTTP_STATUS, PREFIX, WebClient
+from services.page.webclient import SECURITY_HEADERS as CLIENT_HEADERS
 from services.page.words import words
 
 HERE = Path(__file__).parent
@@ -60,12 +62,13 @@ Documents = Mapping[str, dict[str, Any]]
 class Site:
     """The handlers, with what they need."""
 
-    def __init__(self, gateway: str, url: str, demonstration: Path, documents: Documents) -> None:
-        """`gateway`: where this process reaches it; `url`: where people do."""
+    def __init__(self, gateway: str, url: str, demonstration: Path, documents: Documents, client: Path) -> None:
+        """`gateway`: where this process reaches it; `url`: where people do; `client`: the web client's files."""
         self._url = url
         self._demonstration = demonstration
         self._documents = documents
         self.visitors = Visitors(gateway)
+        self._client = WebClient(gateway, client, self._read_demonstration)
         self._templates = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True)
 
     def application(self) -> Starlette:
@@ -79,6 +82,7 @@ class Site:
             Route("/fragments/ledger", self.ledger_fragment),
             Route("/api", self.api),
             *(Route(f"/{name}.json", self.document(name)) for name in self._documents),
+            *self._client.routes(),
             Mount("/static", StaticFiles(directory=HERE / "static")),
         ]
         handlers: dict[Any, Callable[[Request, Any], Awaitable[Response]]] = {
@@ -219,7 +223,6 @@ class Site:
             await self.visitors.forget(visitor)
             visitor = None
         w = words(language_of(request))
-        status = {"UNAUTHENTICATED": 401, "PERMISSION_DENIED": 403, "NOT_FOUND": 404, "RESOURCE_EXHAUSTED": 429}
         return self._page(
             request,
             "message.html",
@@ -229,7 +232,7 @@ class Site:
             remedy=error.remedy,
             id=error.id,
             request_id=error.request_id,
-            status=503 if error.unreachable else status.get(error.kind, 400),
+            status=503 if error.unreachable else HTTP_STATUS.get(error.kind, 400),
         )
 
     async def not_served(self, request: Request, error: HTTPException) -> Response:
@@ -316,6 +319,7 @@ class Site:
             language=language,
             other=rendering.in_the_other(request.query_params, language),
             visitor=visitor,
+            has_client=self._client.is_built,
             **values,
         )
         response = HTMLResponse(html, status_code=status)
@@ -333,7 +337,8 @@ class _Headers:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                own = [(name.encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
+                headers = CLIENT_HEADERS if scope["path"].startswith(PREFIX) else SECURITY_HEADERS
+                own = [(name.encode(), value.encode()) for name, value in headers.items()]
                 message = {**message, "headers": [*message.get("headers", []), *own]}
             await send(message)
 

@@ -119,6 +119,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "Regard ne répond pas pour l’instant. Rien n’est perdu : réessayez dans un moment.",
         "Regard does not answer at the moment. Nothing is lost: try again in a moment.",
     ),
+    "web_client": ("Le nouveau client web", "The new web client"),
     "other_language": ("English", "Français"),
     "skip": ("Aller au contenu", "Skip to content"),
 }

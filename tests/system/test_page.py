@@ -259,7 +259,7 @@ def test_addresses_that_are_none_and_those_of_documents(browser: httpx.Client) -
 
 async def test_when_regard_does_not_answer_the_page_says_that_nothing_is_lost(tmp_path: Path) -> None:
     nobody = f"http://127.0.0.1:{free_port()}"
-    site = Site(nobody, nobody, tmp_path / "none.json", {})
+    site = Site(nobody, nobody, tmp_path / "none.json", {}, tmp_path / "web")
     transport = httpx.ASGITransport(site.application())
     async with httpx.AsyncClient(transport=transport, base_url="http://page") as client:
         welcome = page(await client.get("/"))

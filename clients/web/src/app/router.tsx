@@ -1,0 +1,104 @@
+/** The pages and their addresses below /app/. Each page is loaded when it is first opened. */
+
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  Outlet,
+  redirect,
+} from "@tanstack/react-router";
+import { refusalOf } from "../api/refusal.ts";
+import { accessToken } from "../api/session.ts";
+import { Loading, NoSuchPage, Refused } from "../parts/states.tsx";
+import { onSignedOut, queries } from "./queries.ts";
+
+const root = createRootRoute({ component: Outlet, notFoundComponent: NoSuchPage });
+
+const signIn = createRoute({
+  getParentRoute: () => root,
+  path: "/sign-in",
+  validateSearch: (search): { from?: string } => (typeof search["from"] === "string" ? { from: search["from"] } : {}),
+  component: lazyRouteComponent(() => import("../pages/sign-in.tsx"), "SignIn"),
+});
+
+const signedIn = createRoute({
+  getParentRoute: () => root,
+  id: "signed-in",
+  beforeLoad: async ({ location }) => {
+    try {
+      await accessToken();
+    } catch (error) {
+      if (refusalOf(error).signedOut) throw redirect({ to: "/sign-in", search: { from: location.href } });
+      throw error;
+    }
+  },
+  component: lazyRouteComponent(() => import("../pages/frame.tsx"), "Frame"),
+});
+
+const home = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/",
+  component: lazyRouteComponent(() => import("../pages/home.tsx"), "Home"),
+});
+
+const group = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/groups/$groupId",
+  component: lazyRouteComponent(() => import("../pages/group.tsx"), "GroupPage"),
+});
+
+const posts = createRoute({
+  getParentRoute: () => group,
+  path: "/",
+  component: lazyRouteComponent(() => import("../pages/posts.tsx"), "Posts"),
+});
+
+const chat = createRoute({
+  getParentRoute: () => group,
+  path: "/chat",
+  component: lazyRouteComponent(() => import("../pages/chat.tsx"), "Chat"),
+});
+
+const rules = createRoute({
+  getParentRoute: () => group,
+  path: "/rules",
+  component: lazyRouteComponent(() => import("../pages/rules.tsx"), "RulesPage"),
+});
+
+const looked = createRoute({
+  getParentRoute: () => group,
+  path: "/looked",
+  component: lazyRouteComponent(() => import("../pages/looked.tsx"), "WhoLooked"),
+});
+
+const receipt = createRoute({
+  getParentRoute: () => group,
+  path: "/looked/$accessId",
+  component: lazyRouteComponent(() => import("../pages/receipt.tsx"), "ReceiptPage"),
+});
+
+export const router = createRouter({
+  routeTree: root.addChildren([
+    signIn,
+    signedIn.addChildren([home, group.addChildren([posts, chat, rules, looked, receipt])]),
+  ]),
+  basepath: "/app",
+  scrollRestoration: true,
+  defaultPendingComponent: Loading,
+  defaultErrorComponent: ({ error, reset }) => <Refused error={error} retry={reset} />,
+  defaultNotFoundComponent: NoSuchPage,
+});
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}
+
+onSignedOut(() => {
+  queries.clear();
+  if (router.state.location.pathname !== "/sign-in") {
+    void router.navigate({ to: "/sign-in", search: { from: router.state.location.href } });
+  }
+});

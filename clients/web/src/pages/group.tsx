@@ -1,0 +1,47 @@
+/** A group: its name, its level, and its tabs. */
+
+import { Trans, useLingui } from "@lingui/react/macro";
+import { useQuery } from "@tanstack/react-query";
+import { getRouteApi, Link, Outlet } from "@tanstack/react-router";
+import { groups } from "../api/calls.ts";
+import { LevelMark } from "../parts/level.tsx";
+import { Loading, Refused } from "../parts/states.tsx";
+import { useTitle } from "../parts/title.ts";
+
+const route = getRouteApi("/signed-in/groups/$groupId");
+
+export function GroupPage() {
+  const { t } = useLingui();
+  const { groupId } = route.useParams();
+  const found = useQuery({
+    queryKey: ["group", groupId],
+    queryFn: async () => (await groups.getGroup({ groupId })).group,
+  });
+  useTitle(found.data ? found.data.name || t`Direct conversation` : "");
+  if (found.isPending) return <Loading />;
+  if (found.error) return <Refused error={found.error} retry={() => void found.refetch()} />;
+  const to = { groupId };
+  return (
+    <>
+      <h1>
+        {found.data?.name || <Trans>Direct conversation</Trans>} <LevelMark level={found.data?.rules?.level} />
+      </h1>
+      {found.data?.purpose && <p className="quiet">{found.data.purpose}</p>}
+      <nav className="tabs" aria-label={t`Of this group`}>
+        <Link to="/groups/$groupId" params={to} activeOptions={{ exact: true }}>
+          <Trans>Posts</Trans>
+        </Link>
+        <Link to="/groups/$groupId/chat" params={to}>
+          <Trans>Chat</Trans>
+        </Link>
+        <Link to="/groups/$groupId/rules" params={to}>
+          <Trans>Rules</Trans>
+        </Link>
+        <Link to="/groups/$groupId/looked" params={to}>
+          <Trans>Who looked</Trans>
+        </Link>
+      </nav>
+      <Outlet />
+    </>
+  );
+}

@@ -27,7 +27,7 @@ from confluent_kafka.admin import AdminClient
 from services.common.kafka import Kafka
 from services.common.settings import Settings, load_settings
 from tests.certificates import certificates
-from tests.product import free_port
+from tests.product import alive, children, free_port, pause, resume
 
 START_LIMIT_S = 120.0
 STOP_LIMIT_S = 20.0
@@ -39,8 +39,8 @@ USER, PASSWORD = "regard", "known to the broker"
 
 _PROPERTIES = """
 process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:{controller}
+node.id={node}
+controller.quorum.voters={voters}
 listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller},SASL_SSL://127.0.0.1:{secured}
 advertised.listeners=PLAINTEXT://127.0.0.1:{port},SASL_SSL://127.0.0.1:{secured}
 controller.listener.names=CONTROLLER
@@ -51,12 +51,15 @@ listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.se
 ssl.keystore.type=PEM
 ssl.keystore.location={folder}/certificate.pem
 log.dirs={folder}/data
-offsets.topic.replication.factor=1
+offsets.topic.replication.factor={nodes}
 offsets.topic.num.partitions=1
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
+transaction.state.log.replication.factor={nodes}
+transaction.state.log.min.isr={in_sync}
+share.coordinator.state.topic.replication.factor={nodes}
+share.coordinator.state.topic.min.isr={in_sync}
+min.insync.replicas={in_sync}
+broker.session.timeout.ms=4000
+broker.heartbeat.interval.ms=500
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 auto.create.topics.enable=false
@@ -71,6 +74,8 @@ class Server:
         self.folder = Path(tempfile.mkdtemp(prefix=f"regard-{name}-"))
         self.log = self.folder / "log"
         self._child: subprocess.Popen[bytes] | None = None
+        self._serve: list[str] = []
+        self._ready: Callable[[], bool] = lambda: False
         atexit.register(self.stop)
 
     def run(self, command: Sequence[str], user: str | None = None) -> None:
@@ -82,18 +87,54 @@ class Server:
         assert done.returncode == 0, self._failure("could not be prepared")
 
     def start(self, command: Sequence[str], ready: Callable[[], bool], user: str | None = None) -> None:
-        """Starts it and waits until it is ready; AssertionError with its log if it isn't in time."""
+        """Launches it and waits until it is ready; AssertionError with its log if it isn't in time."""
+        self.launch(command, ready, user)
+        self.wait()
+
+    def launch(self, command: Sequence[str], ready: Callable[[], bool], user: str | None = None) -> None:
+        """Starts it, to be waited for. It ends with the thread that calls this."""
+        self._serve, self._ready = _launched(command, user), ready
+        self.launch_again()
+
+    def launch_again(self) -> None:
+        """The same on the data that are there, once it has ended."""
         with self.log.open("ab") as log:
-            self._child = subprocess.Popen(_launched(command, user), stdout=log, stderr=log, cwd=self.folder)
+            self._child = subprocess.Popen(self._serve, stdout=log, stderr=log, cwd=self.folder)
+
+    def wait(self) -> None:
+        """Until it is ready; AssertionError with its log if it isn't in time."""
+        assert self._child is not None
         deadline_s = time.monotonic() + START_LIMIT_S
-        while not ready():
+        while not self._ready():
             assert self._child.poll() is None, self._failure("ended at its start")
             assert time.monotonic() < deadline_s, self._failure(f"was not ready within {START_LIMIT_S:.0f} s")
             time.sleep(0.05)
 
+    def kill(self) -> None:
+        """kill -9 to it and to all that it started, and wait until nothing of it is left."""
+        assert self._child is not None
+        self.pause()  # so that it starts no more meanwhile
+        left = [*children(self._child.pid), self._child.pid]
+        for pid in left:
+            os.kill(pid, signal.SIGKILL)
+        self._child.wait()
+        while any(map(alive, left)):
+            time.sleep(0.01)
+
+    def pause(self) -> None:
+        """SIGSTOP: it keeps its memory and connections, and answers nothing."""
+        assert self._child is not None
+        pause(self._child.pid)
+
+    def resume(self) -> None:
+        """SIGCONT; harmless to what was not paused."""
+        assert self._child is not None
+        resume(self._child.pid)
+
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         """Ends it, and removes its folder; repeating is harmless."""
         if self._child is not None and self._child.poll() is None:
+            self.resume()
             self._child.send_signal(how)
             try:
                 self._child.wait(STOP_LIMIT_S)
@@ -107,9 +148,10 @@ class Server:
 
 
 class KafkaServer(Server):
-    """One node that is broker and controller. It listens without ceremony and, for USER, by TLS with SCRAM-SHA-512."""
+    """A node that is broker and controller. It listens without ceremony and, for USER, by TLS with SCRAM-SHA-512."""
 
-    def __init__(self) -> None:
+    def __init__(self, node: int = 1, controllers: Sequence[int] = (), cluster: str = "") -> None:
+        """Alone, and ready; or one node of a cluster, launched: `controllers` are the ports of all its nodes."""
         java, jars = _java(), _jars()
         super().__init__("kafka")
         port, secured = free_port(), free_port()
@@ -119,26 +161,46 @@ class KafkaServer(Server):
         self.ca_file.write_bytes(authority)
         (self.folder / "certificate.pem").write_bytes(key + chain)
         properties = self.folder / "server.properties"
-        ports = {"port": port, "secured": secured, "controller": free_port()}
-        properties.write_text(_PROPERTIES.format(folder=self.folder, **ports))
+        controllers = controllers or [free_port()]
+        self._nodes = len(controllers)
+        asked = {
+            "folder": self.folder,
+            "node": node,
+            "voters": ",".join(f"{number}@127.0.0.1:{one}" for number, one in enumerate(controllers, 1)),
+            "controller": controllers[node - 1],
+            "port": port,
+            "secured": secured,
+            "nodes": self._nodes,
+            "in_sync": self._nodes // 2 + 1,
+        }
+        properties.write_text(_PROPERTIES.format(**asked))
         run = [java, "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", jars]
         run[1:1] = ["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
-        cluster = urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
         known = f"SCRAM-SHA-512=[name={USER},password={PASSWORD}]"
-        tool = [*run, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "--add-scram", known]
-        self.run([*tool, "-c", str(properties)])
+        tool = [*run, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster or _cluster_id()}"]
+        self.run([*tool, "--add-scram", known, "-c", str(properties)])
         self._admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
-        self.start([*run, "kafka.Kafka", str(properties)], lambda: self._answers() and self._coordinates())
+        self.launch([*run, "kafka.Kafka", str(properties)], lambda: self._answers() and self._coordinates())
+        if self._nodes == 1:
+            self.wait()
 
     def _answers(self) -> bool:
+        # Asked anew: a client that knows other nodes would ask these.
+        admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
         try:
-            return bool(self._admin.list_topics(timeout=1).brokers)
+            return len(admin.list_topics(timeout=1).brokers) == self._nodes
         except confluent_kafka.KafkaException:
             return False
 
     def _coordinates(self) -> bool:
         """Whether it coordinates groups; the first question about one makes the topic that this needs."""
         return self._admin.describe_consumer_groups(["none"])["none"].exception(START_LIMIT_S) is None
+
+    @property
+    def in_sync(self) -> int:
+        """How many replicas hold all there is of each partition, at the least."""
+        topics = self._admin.list_topics(timeout=START_LIMIT_S).topics.values()
+        return min(len(part.isrs) for topic in topics for part in topic.partitions.values())
 
     def connection(self, *, session_timeout_ms: int = 10_000) -> Kafka:
         """How to reach it."""
@@ -172,6 +234,23 @@ class KafkaServer(Server):
 
     def _topics(self) -> list[str]:
         return [name for name in self._admin.list_topics(timeout=START_LIMIT_S).topics if not name.startswith("__")]
+
+
+class KafkaCluster:
+    """Three nodes; what is made on them has three replicas, of which two must hold a record before it counts."""
+
+    def __init__(self) -> None:
+        controllers = [free_port() for _ in range(3)]
+        cluster = _cluster_id()
+        self.nodes = [KafkaServer(node, controllers, cluster) for node in (1, 2, 3)]
+        for node in self.nodes:
+            node.wait()
+        self.bootstrap = ",".join(node.bootstrap for node in self.nodes)
+
+    def stop(self) -> None:
+        """Ends them."""
+        for node in self.nodes:
+            node.stop()
 
 
 class PostgresServer(Server):
@@ -249,6 +328,10 @@ async def _execute(url: str, statement: str) -> None:
         await connection.execute(statement)
     finally:
         await connection.close()
+
+
+def _cluster_id() -> str:
+    return urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
 
 
 def _java() -> str:

@@ -1,5 +1,6 @@
 """The product as a process of its own, for tests that use it as people do; stopped, killed and started again."""
 
+import contextlib
 import os
 import random
 import signal
@@ -79,30 +80,22 @@ class Product:
     @property
     def envoy(self) -> int:
         """Process id of its gateway."""
-        return next(pid for pid, name in self._children() if "envoy" in name)
-
-    def _children(self) -> list[tuple[int, str]]:
-        found = subprocess.run(
-            ["ps", "-o", "pid=,comm=", "--ppid", str(self.child.pid)], capture_output=True, text=True, check=False
-        )
-        return [(int(line.split()[0]), line) for line in found.stdout.splitlines()]
+        return next(pid for pid, name in children(self.child.pid).items() if "envoy" in name)
 
     def kill(self) -> None:
         """kill -9, and wait until nothing of it is left."""
-        children = self._children()
+        left = children(self.child.pid)
         self.child.kill()
         self.child.wait()
-        self.until(lambda: not any(alive(pid) for pid, _ in children))
+        self.until(lambda: not any(map(alive, left)))
 
     def pause(self) -> None:
         """SIGSTOP: it keeps its memory and connections, and answers nothing."""
-        for pid in (self.child.pid, *(pid for pid, _ in self._children())):
-            os.kill(pid, signal.SIGSTOP)
+        pause(self.child.pid)
 
     def resume(self) -> None:
         """SIGCONT."""
-        for pid in (*(pid for pid, _ in self._children()), self.child.pid):
-            os.kill(pid, signal.SIGCONT)
+        resume(self.child.pid)
 
     def start_again(self) -> str:
         """Starts it on the same data and port; its URL once it is ready."""
@@ -130,6 +123,26 @@ class Product:
         return subprocess.run(
             [regard, *arguments], input=text, capture_output=True, text=True, env=environment, check=False
         )
+
+
+def children(pid: int) -> dict[int, str]:
+    """The processes that a process started, with their names."""
+    found = subprocess.run(["ps", "-o", "pid=,comm=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
+    return {int(line.split()[0]): line for line in found.stdout.splitlines()}
+
+
+def pause(pid: int) -> None:
+    """SIGSTOP to a process and then to those that it started, so that it starts no more meanwhile."""
+    os.kill(pid, signal.SIGSTOP)
+    for child in children(pid):
+        os.kill(child, signal.SIGSTOP)
+
+
+def resume(pid: int) -> None:
+    """SIGCONT to a process and those that it started; harmless to those that run."""
+    for child in (*children(pid), pid):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGCONT)
 
 
 def alive(pid: int) -> bool:

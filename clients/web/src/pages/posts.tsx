@@ -1,1 +1,50 @@
-export function Posts() { return null; }
+/** What is worth keeping in a group: its posts, newest first. */
+
+import { Trans, useLingui } from "@lingui/react/macro";
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { getRouteApi } from "@tanstack/react-router";
+import { feed } from "../api/calls.ts";
+import { queries } from "../app/queries.ts";
+import { Composer } from "../parts/composer.tsx";
+import { useNames } from "../parts/names.ts";
+import { Paged } from "../parts/pages.tsx";
+import { PostCard } from "../parts/post.tsx";
+
+const route = getRouteApi("/signed-in/groups/$groupId/");
+
+export function Posts() {
+  const { t } = useLingui();
+  const { groupId } = route.useParams();
+  const read = useInfiniteQuery({
+    queryKey: ["posts", groupId],
+    queryFn: ({ pageParam }) => feed.listGroupPosts({ groupId, page: { size: 20, token: pageParam } }),
+    initialPageParam: "",
+    getNextPageParam: (last) => last.page?.nextToken || undefined,
+  });
+  const posts = (read.data?.pages ?? []).flatMap((page) => page.posts);
+  const names = useNames(posts.map((post) => post.authorId));
+  return (
+    <>
+      <Composer
+        key={groupId}
+        groupId={groupId}
+        draft={`post-${groupId}`}
+        label={t`Something worth keeping`}
+        button={t`Publish`}
+        most={20_000}
+        send={(body, key) => publish(groupId, body, key)}
+      />
+      <Paged read={read} none={posts.length === 0} empty={<Trans>Nothing has been posted in this group yet.</Trans>}>
+        {posts.map((post) => (
+          <PostCard key={post.id} post={post} author={names(post.authorId)} />
+        ))}
+      </Paged>
+    </>
+  );
+}
+
+/** Publishes a post; every list that it stands in is read again. */
+export async function publish(groupId: string, body: string, key: string): Promise<void> {
+  await feed.publishPost({ groupId, body }, { headers: { "idempotency-key": key } });
+  await queries.invalidateQueries({ queryKey: ["posts"] });
+}

@@ -1,1 +1,200 @@
-export function WhoLooked() { return null; }
+/** Who looked: the group's ledger, by hour and by reader, as it grows. */
+
+import { Plural, Trans, useLingui } from "@lingui/react/macro";
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { getRouteApi, Link } from "@tanstack/react-router";
+import { useCallback, useEffect, useRef, useState } from "react";
+import { ledger } from "../api/calls.ts";
+import { type Connection, follow } from "../api/live.ts";
+import { queries } from "../app/queries.ts";
+import {
+  type LedgerEntry,
+  ListAccessesRequest_Scope as Scope,
+  type WatchAccessesResponse,
+} from "../gen/regard/audit/v1/audit_pb.ts";
+import { byHour, isPrivileged, keyOf, ledgerKey, type Ledger, type Looks, withEntry } from "../parts/accesses.ts";
+import { ConnectionLine } from "../parts/connection.tsx";
+import { Moment } from "../parts/moments.tsx";
+import { useNames } from "../parts/names.ts";
+import { Loading, Refused } from "../parts/states.tsx";
+
+const route = getRouteApi("/signed-in/groups/$groupId/looked");
+const EVERYONE = "";
+const WITH_A_ROLE = "role";
+/** Lines of one reader in one hour that are shown before the others are asked for. */
+const SHOWN = 4;
+
+export function WhoLooked() {
+  const { groupId } = route.useParams();
+  const { t } = useLingui();
+  const [whom, choose] = useState(EVERYONE);
+  const { connection, fresh, add } = useWatch(groupId);
+  const read = useInfiniteQuery({
+    queryKey: ledgerKey(groupId),
+    // Once the watch has begun, so that nothing is missing between them; or without one, if it can't begin.
+    enabled: connection.state !== "connecting",
+    staleTime: 0,
+    queryFn: ({ pageParam }) =>
+      ledger.listAccesses({ scope: Scope.GROUP, groupId, page: { size: 100, token: pageParam } }),
+    initialPageParam: "",
+    getNextPageParam: (last) => last.page?.nextToken || undefined,
+  });
+  useEffect(add, [add, read.isSuccess]);
+  const entries = (read.data?.pages ?? []).flatMap((page) => page.entries);
+  const names = useNames(entries.map((entry) => entry.readerId));
+  if (read.isPending) return <Loading />;
+  if (read.error && !read.data) return <Refused error={read.error} retry={() => void read.refetch()} />;
+  const readers = [...new Set(entries.map((entry) => entry.readerId).filter(Boolean))];
+  const wanted = entries.filter(
+    (entry) => whom === EVERYONE || (whom === WITH_A_ROLE ? isPrivileged(entry) : entry.readerId === whom),
+  );
+  return (
+    <>
+      <p className="quiet">
+        <Trans>
+          Every access is written here before anything is shown, reading this page included. Nobody can take a line away.
+        </Trans>
+      </p>
+      <div className="row">
+        <ConnectionLine connection={connection} />
+        <label className="row">
+          {t`Show`}
+          <select value={whom} onChange={(event) => choose(event.target.value)}>
+            <option value={EVERYONE}>{t`everyone`}</option>
+            <option value={WITH_A_ROLE}>{t`only who looked because of a role`}</option>
+            {readers.map((id) => (
+              <option key={id} value={id}>
+                {names(id)}
+              </option>
+            ))}
+          </select>
+        </label>
+        <p className="quiet count" role="status">
+          {fresh > 0 && <Plural value={fresh} one="# new line since you came" other="# new lines since you came" />}
+        </p>
+      </div>
+      <ol className="hours">
+        {byHour(wanted).map((hour) => (
+          <li key={hour.start.getTime()}>
+            <h2>
+              <HourOf start={hour.start} />
+            </h2>
+            <ul className="looks">
+              {hour.readers.map((looks) => (
+                <li key={looks.key}>
+                  <OfReader looks={looks} name={names(looks.reader)} />
+                </li>
+              ))}
+            </ul>
+          </li>
+        ))}
+      </ol>
+      {wanted.length === 0 && (
+        <p className="quiet">
+          <Trans>Nobody, as far as these lines go.</Trans>
+        </p>
+      )}
+      {read.hasNextPage && (
+        <button type="button" onClick={() => void read.fetchNextPage()} aria-disabled={read.isFetchingNextPage}>
+          <Trans>Earlier accesses</Trans>
+        </button>
+      )}
+    </>
+  );
+}
+
+/** What one reader did in an hour: the latest lines, and the others behind a click. */
+function OfReader({ looks, name }: { looks: Looks; name: string }) {
+  const [all, showAll] = useState(false);
+  const hidden = all ? 0 : Math.max(looks.entries.length - SHOWN, 0);
+  return (
+    <ul>
+      {looks.entries.slice(0, looks.entries.length - hidden).map((entry) => (
+        <li key={keyOf(entry)} className={isPrivileged(entry) ? "look privileged" : "look"}>
+          <Line entry={entry} name={name} />
+        </li>
+      ))}
+      {hidden > 0 && (
+        <li className="look">
+          <button type="button" className="plain" onClick={() => showAll(true)}>
+            <Plural value={hidden} one="# more line of this reader" other="# more lines of this reader" />
+          </button>
+        </li>
+      )}
+    </ul>
+  );
+}
+
+function Line({ entry, name }: { entry: LedgerEntry; name: string }) {
+  const { i18n } = useLingui();
+  const sentence = i18n.locale === "fr" ? entry.sentence?.fr : entry.sentence?.en;
+  const [before, after] = (sentence ?? "").split("{reader}");
+  return (
+    <>
+      <p>
+        {before}
+        {after !== undefined && (
+          <>
+            <strong>
+              <bdi>{name}</bdi>
+            </strong>
+            {after}
+          </>
+        )}
+      </p>
+      <p className="quiet row">
+        {/* The second of an access is known only where its reader is shown by name. */}
+        {entry.accessId && <Moment at={entry.at} />}
+        {entry.endedAt && (
+          <span>
+            <Trans>
+              until <Moment at={entry.endedAt} />
+            </Trans>
+          </span>
+        )}
+        {entry.accessId && (
+          <Link to="/groups/$groupId/looked/$accessId" params={{ groupId: entry.groupId, accessId: entry.accessId }}>
+            <Trans>Receipt</Trans>
+            <span className="unseen"> {sentence?.replace("{reader}", name)}</span>
+          </Link>
+        )}
+      </p>
+    </>
+  );
+}
+
+function HourOf({ start }: { start: Date }) {
+  const { i18n } = useLingui();
+  const options: Intl.DateTimeFormatOptions = { weekday: "long", day: "numeric", month: "long", hour: "numeric" };
+  return <time dateTime={start.toISOString()}>{i18n.date(start, options)}</time>;
+}
+
+/** Follows the ledger; `fresh`: how many lines came; `add`: gives those that came before it was read their place. */
+function useWatch(groupId: string): { connection: Connection; fresh: number; add: () => void } {
+  const [connection, show] = useState<Connection>({ state: "connecting" });
+  const [fresh, setFresh] = useState(0);
+  const waiting = useRef<LedgerEntry[]>([]);
+  const add = useCallback(() => {
+    if (!queries.getQueryData<Ledger>(ledgerKey(groupId))) return;
+    const come = waiting.current.splice(0);
+    queries.setQueryData<Ledger>(ledgerKey(groupId), (read) => read && come.reduce(withEntry, read));
+  }, [groupId]);
+  useEffect(() => {
+    const ended = new AbortController();
+    void follow<WatchAccessesResponse>(
+      {
+        open: (cursor, signal) => ledger.watchAccesses({ groupId, cursor }, { signal }),
+        take: ({ frame }) => {
+          if (frame.case !== "entry") return;
+          if (!frame.value.endedAt) setFresh((count) => count + 1);
+          waiting.current.push(frame.value);
+          add();
+        },
+        show,
+      },
+      ended.signal,
+    );
+    return () => ended.abort();
+  }, [groupId, add]);
+  return { connection, fresh, add };
+}

@@ -1,1 +1,263 @@
-export function ReceiptPage() { return null; }
+/** The receipt of one access, verified in this browser, step by step. */
+
+import { Trans, useLingui } from "@lingui/react/macro";
+import { useQuery } from "@tanstack/react-query";
+import { getRouteApi, Link } from "@tanstack/react-router";
+import { useEffect, useMemo, useState } from "react";
+import { ledger } from "../api/calls.ts";
+import { queries } from "../app/queries.ts";
+import type { LedgerEntry } from "../gen/regard/audit/v1/audit_pb.ts";
+import { keyOf, ledgerKey, type Ledger } from "../parts/accesses.ts";
+import { Moment } from "../parts/moments.tsx";
+import { useNames } from "../parts/names.ts";
+import { type Examined, examine, type Finding } from "../parts/receipt-check.ts";
+import { Loading, Refused } from "../parts/states.tsx";
+import { type Trust, trust, trustInstead } from "../parts/trust.ts";
+import { shownName } from "../verify/policy.ts";
+
+const route = getRouteApi("/signed-in/groups/$groupId/looked/$accessId");
+
+export function ReceiptPage() {
+  const { groupId, accessId } = route.useParams();
+  const receipt = useQuery({
+    queryKey: ["receipt", groupId, accessId],
+    queryFn: async () => (await ledger.getReceipt({ groupId, accessId })).receipt,
+    // Asking is recorded, and a receipt stays good: it is asked for once.
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+  const trusted = useQuery({ queryKey: ["trust"], queryFn: () => trust() });
+  return (
+    <>
+      <p>
+        <Link to="/groups/$groupId/looked" params={{ groupId }}>
+          <Trans>Back to who looked</Trans>
+        </Link>
+      </p>
+      <h2>
+        <Trans>Receipt of an access</Trans>
+      </h2>
+      <p className="quiet">
+        <Trans>
+          A receipt proves to anybody, now or in ten years, that this access is in the public log. Your browser verifies it: no
+          step below rests on Regard’s word. Asking for it is recorded too.
+        </Trans>
+      </p>
+      {receipt.error ? (
+        <Refused error={receipt.error} retry={() => void receipt.refetch()} />
+      ) : trusted.error ? (
+        <Refused error={trusted.error} retry={() => void trusted.refetch()} />
+      ) : receipt.data && trusted.data ? (
+        <>
+          <Verification receipt={receipt.data} policy={trusted.data.kept} groupId={groupId} accessId={accessId} />
+          <Trusted trust={trusted.data} changed={() => void trusted.refetch()} />
+        </>
+      ) : (
+        <Loading />
+      )}
+    </>
+  );
+}
+
+type Shown = { receipt: Uint8Array; policy: string; groupId: string; accessId: string };
+
+function Verification({ receipt, policy, groupId, accessId }: Shown) {
+  const line = lineOf(groupId, accessId);
+  const examined = useMemo(
+    () => examine(receipt, policy, { groupId, accessId, line }),
+    [receipt, policy, groupId, accessId, line],
+  );
+  const good = !examined.refused && !examined.other;
+  return (
+    <>
+      <p role="status" className={good ? "verdict good" : "verdict bad"}>
+        {good ? (
+          <Trans>✓ This receipt is good: every step below was verified in this browser.</Trans>
+        ) : (
+          <Trans>✗ This receipt does not prove what is shown. Keep it, and report it.</Trans>
+        )}
+      </p>
+      <ol className="steps">
+        {examined.steps.map((step) => (
+          <li key={step.id}>
+            <Step step={step} unwitnessed={!examined.verified?.vouched.witnesses.size} />
+          </li>
+        ))}
+        <Failure examined={examined} />
+      </ol>
+      <Proven examined={examined} />
+      <Keep receipt={receipt} name={`${accessId}.tlog-proof`} />
+    </>
+  );
+}
+
+function Step({ step, unwitnessed }: { step: Finding; unwitnessed: boolean }) {
+  const { i18n } = useLingui();
+  return (
+    <>
+      <strong>
+        {step.id === "witnessed" && unwitnessed ? "○ " : "✓ "}
+        <Title id={step.id} unwitnessed={unwitnessed} />
+      </strong>
+      <p className="quiet">{i18n.locale === "fr" ? step.fr : step.en}</p>
+    </>
+  );
+}
+
+function Title({ id, unwitnessed }: { id: Finding["id"]; unwitnessed: boolean }) {
+  switch (id) {
+    case "read":
+      return <Trans>It is a receipt</Trans>;
+    case "entry":
+      return <Trans>Its record makes its entry</Trans>;
+    case "signed":
+      return <Trans>The log has signed</Trans>;
+    case "witnessed":
+      return unwitnessed ? <Trans>No witness is asked for</Trans> : <Trans>Witnesses saw the same log</Trans>;
+    case "included":
+      return <Trans>It is in the log</Trans>;
+    case "asked":
+      return <Trans>It is the access you asked for</Trans>;
+    case "line":
+      return <Trans>The ledger says the same</Trans>;
+  }
+}
+
+function Failure({ examined: { refused, other } }: { examined: Examined }) {
+  const { i18n } = useLingui();
+  const language = i18n.locale === "fr" ? "fr" : "en";
+  if (!refused && !other) return null;
+  return (
+    <li className="failed" role="alert">
+      <strong>
+        {"✗ "}
+        {refused?.sentence(language)}
+        {other === "asked" && <Trans>It is the receipt of something else than what you asked for.</Trans>}
+        {other === "line" && <Trans>The ledger shows something else than what the record says.</Trans>}
+      </strong>
+      <p>
+        {refused?.remedy(language)}
+        {other && <Trans>Keep the receipt, and show it to your works council: the page may have been tampered with.</Trans>}
+      </p>
+      {refused && <p className="quiet">{refused.id}</p>}
+    </li>
+  );
+}
+
+/** What is proven: the access as its record says it, and the record itself. */
+function Proven({ examined: { verified, access } }: { examined: Examined }) {
+  const { t } = useLingui();
+  const names = useNames(access ? [access.readerId] : []);
+  if (!verified) return null;
+  const seen = [...verified.vouched.witnesses.keys()].map(shownName).join(", ");
+  const { size } = verified.vouched.checkpoint;
+  return (
+    <section>
+      <h3>
+        <Trans>What is proven</Trans>
+      </h3>
+      <dl className="facts">
+        {access && <Fact name={t`Who looked`}>{names(access.readerId)}</Fact>}
+        {access && (
+          <Fact name={t`When`}>
+            <Moment at={access.at} />
+          </Fact>
+        )}
+        {access?.client && <Fact name={t`With`}>{access.client}</Fact>}
+        <Fact name={t`Entry of the log`}>
+          <Trans>
+            {String(verified.index)} of {String(size)}
+          </Trans>
+        </Fact>
+        <Fact name={t`Witnesses`}>{seen || t`none is asked for`}</Fact>
+      </dl>
+      <details>
+        <summary>
+          <Trans>The record, word for word</Trans>
+        </summary>
+        <pre tabIndex={0}>{JSON.stringify(verified.record, null, 2)}</pre>
+      </details>
+    </section>
+  );
+}
+
+function Fact({ name, children }: { name: string; children: React.ReactNode }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+/** The file, to keep. */
+function Keep({ receipt, name }: { receipt: Uint8Array; name: string }) {
+  const [address, setAddress] = useState("");
+  useEffect(() => {
+    const made = URL.createObjectURL(new Blob([receipt.slice()]));
+    setAddress(made);
+    return () => URL.revokeObjectURL(made);
+  }, [receipt]);
+  return (
+    <p>
+      <a href={address || undefined} download={name}>
+        <Trans>Keep the receipt</Trans>
+      </a>{" "}
+      <span className="quiet">
+        <Trans>
+          It stays good without Regard: “regard verify” says the same of it.
+        </Trans>
+      </span>
+    </p>
+  );
+}
+
+/** Whose log this browser trusts, and what to do when another one is served. */
+function Trusted({ trust: { kept, served }, changed }: { trust: Trust; changed: () => void }) {
+  return (
+    <section>
+      {served !== undefined && (
+        <div className="refused" role="alert">
+          <p>
+            <strong>
+              <Trans>Regard now names other keys or witnesses than those that this browser trusts.</Trans>
+            </strong>
+          </p>
+          <p>
+            <Trans>
+              Trust them once a witness, or whoever runs Regard, has told you of the change in another way. Until then
+              receipts are verified with those you trusted first.
+            </Trans>
+          </p>
+          <pre tabIndex={0}>{served}</pre>
+          <button
+            type="button"
+            onClick={() => {
+              trustInstead(served);
+              changed();
+            }}
+          >
+            <Trans>Trust these from now on</Trans>
+          </button>
+        </div>
+      )}
+      <details>
+        <summary>
+          <Trans>Whose log this browser trusts</Trans>
+        </summary>
+        <p className="quiet">
+          <Trans>
+            Kept in this browser since it first saw them. Compare them with what a witness publishes: this is the one thing
+            that Regard could have chosen for you.
+          </Trans>
+        </p>
+        <pre tabIndex={0}>{kept}</pre>
+      </details>
+    </section>
+  );
+}
+
+/** The ledger's line of the access, if this browser has been shown it. */
+function lineOf(groupId: string, accessId: string): LedgerEntry | undefined {
+  const read = queries.getQueryData<Ledger>(ledgerKey(groupId));
+  return read?.pages.flatMap((page) => page.entries).find((entry) => keyOf(entry) === accessId);
+}

@@ -29,7 +29,7 @@ from services.access.keys import LABEL, FetchKeys, Keyring, keys_of
 from services.access.live import Live, LiveAccess, Lives
 from services.access.membership import Memberships
 from services.access.policy import PRIVILEGED, Action, Denied, GroupPolicy, must_record, verdict
-from services.access.recorder import Recorder
+from services.access.recorder import YEAR, Recorder
 from services.access.revocations import Revocations
 from services.access.rules import Right
 from services.access.sight import Sight
@@ -107,13 +107,14 @@ class Guard:
         fetch_keys: FetchKeys,
         clock: Clock,
         monotonic: Callable[[], float] = time.monotonic,
+        retention: timedelta = YEAR,
     ) -> None:
         self._clock = clock
         self._monotonic = monotonic
         self._latest: tuple[datetime, float] | None = None
         self._keyring = Keyring(fetch_keys, monotonic)
         self._texts = Texts(self._keyring)
-        self._recorder = Recorder(store, codec)
+        self._recorder = Recorder(store, codec, retention)
         self._windows = window.Windows()
         self._memberships = Memberships(store, codec, self._notice)
         self._lives = Lives(store, codec, self._memberships, self._now, self.revoked, self._notice)
@@ -124,7 +125,8 @@ class Guard:
     def of(kernel: Kernel) -> Guard:
         """The guard that the services of one process share."""
         if kernel not in _guards:
-            _guards[kernel] = Guard(kernel.store, kernel.codec, keys_of(kernel.peers), kernel.clock)
+            keys, retention = keys_of(kernel.peers), kernel.settings.ledger_retention
+            _guards[kernel] = Guard(kernel.store, kernel.codec, keys, kernel.clock, retention=retention)
         return _guards[kernel]
 
     @property

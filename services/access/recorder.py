@@ -27,8 +27,9 @@ from services.common.telemetry import logger
 
 GATHER_S = 0.002
 LIMIT_S = 2.0
-RETENTION = timedelta(days=366)
-"""How long the event store keeps access streams; the ledger keeps its rows by rules of its own."""
+YEAR = timedelta(days=365)
+MARGIN = timedelta(days=1)
+"""How much longer than the ledger the event store keeps access streams, so that only the ledger's rows decide."""
 
 _TOPIC = contracts.event_file_of("audit").topic
 _MOST_PER_EVENT = 500
@@ -60,9 +61,10 @@ def _stream(group_id: str) -> str:
 class Recorder:
     """Appends accesses to `access-<group id>`. `recorded`: how many of this process are durable."""
 
-    def __init__(self, store: EventStore, codec: Codec) -> None:
+    def __init__(self, store: EventStore, codec: Codec, retention: timedelta) -> None:
         self._store = store
         self._codec = codec
+        self._max_age_s = int((retention + MARGIN).total_seconds())
         self._open: dict[str, _Batch] = {}
         self._appending: Counter[str] = Counter()
         self._kept: set[str] = set()
@@ -147,7 +149,7 @@ class Recorder:
 
     async def _keep(self, stream: str) -> None:
         try:
-            await self._store.set_retention(stream, max_age_s=int(RETENTION.total_seconds()))
+            await self._store.set_retention(stream, max_age_s=self._max_age_s)
         except Refused:
             self._kept.discard(stream)  # the next record of the stream tries again
 

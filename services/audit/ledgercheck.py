@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, fields
+from datetime import timedelta
 
 import sqlalchemy as sa
-from regard.audit.v1.events_pb2 import AccessesRecorded
+from regard.audit.v1.events_pb2 import AccessesErased, AccessesRecorded
 
-from services.access.recorder import RETENTION
+from services.access.recorder import MARGIN, YEAR
 from services.audit.views import HEADS, LEDGER, PLACES_PER_EVENT, TOPIC, ledger
 from services.common import contracts
 from services.common.check import Check, Checked, Difference, Kind
@@ -21,6 +24,7 @@ from services.common.moments import microseconds
 from services.common.projection import positions
 from services.common.projection.topics import Partition, Topics
 
+_ACCESSES, _ERASURES = "access-", "ledger-"
 _COMPARED: Mapping[Language, str] = {"en": "accesses, each in its row", "fr": "accès, chacun à sa ligne"}
 
 
@@ -40,6 +44,22 @@ class _Row:
         return Difference(LEDGER.name, (self.group_id, str(self.revision), str(self.index)), kind)
 
 
+_NOWHERE_US = -1
+
+
+@dataclass(slots=True)
+class _Erasure:
+    """How far a group's accesses are erased: those up to the revision that were allowed before then."""
+
+    up_to_revision: int = -1
+    before_us: int = _NOWHERE_US
+
+    def add(self, erased: AccessesErased) -> None:
+        before_us = erased.before.ToMicroseconds() if erased.HasField("before") else sys.maxsize
+        self.up_to_revision = max(self.up_to_revision, erased.up_to_revision)
+        self.before_us = max(self.before_us, before_us)
+
+
 class _Streams:
     """The accesses that the event store holds, up to where the ledger has come; and how far each group's went."""
 
@@ -47,25 +67,40 @@ class _Streams:
         self._store = store
         self._reached = reached
         self._topics = Topics((TOPIC,), contracts.event_files())
-        self.heads: dict[str, int] = {}
+        self._erased: defaultdict[str, _Erasure] = defaultdict(_Erasure)
+        self._seen: dict[str, int] = {}
         self.gaps: list[Difference] = []
 
     async def rows(self) -> AsyncIterator[_Row]:
-        async for recorded in self._store.read_all(prefixes=self._topics.prefixes):
-            partition = self._topics.partition(recorded.stream)
-            if partition is None or recorded.position > self._reached.get(partition, 0):
-                continue
+        async for recorded in self._events(_ERASURES):
+            if recorded.type == AccessesErased.DESCRIPTOR.full_name:
+                self._erased[key_of(recorded.stream)].add(AccessesErased.FromString(recorded.data))
+        async for recorded in self._events(_ACCESSES):
             group_id = key_of(recorded.stream)
-            if recorded.revision != self.heads.get(group_id, recorded.revision - 1) + 1:
+            if recorded.revision != self._seen.get(group_id, recorded.revision - 1) + 1:
                 self.gaps.append(Difference(recorded.stream, (str(recorded.revision),), "missing"))
-            self.heads[group_id] = recorded.revision
-            for row in _rows(group_id, recorded):
+            self._seen[group_id] = recorded.revision
+            for row in _rows(group_id, recorded, self._erased[group_id]):
                 yield row
 
+    def heads(self) -> dict[str, int]:
+        """How far each group's stream went; after `rows`."""
+        return {
+            group_id: max(self._seen.get(group_id, -1), one.up_to_revision) for group_id, one in self._erased.items()
+        }
 
-def _rows(group_id: str, recorded: Recorded) -> list[_Row]:
+    async def _events(self, prefix: str) -> AsyncIterator[Recorded]:
+        async for recorded in self._store.read_all(prefixes=(prefix,)):
+            partition = self._topics.partition(recorded.stream)
+            if partition is not None and recorded.position <= self._reached.get(partition, 0):
+                yield recorded
+
+
+def _rows(group_id: str, recorded: Recorded, erased: _Erasure) -> list[_Row]:
+    """The accesses of an event, without those that are erased."""
     if recorded.type != AccessesRecorded.DESCRIPTOR.full_name:
         return []
+    before_us = erased.before_us if recorded.revision <= erased.up_to_revision else _NOWHERE_US
     accesses = AccessesRecorded.FromString(recorded.data).accesses
     return [
         _Row(
@@ -78,14 +113,16 @@ def _rows(group_id: str, recorded: Recorded) -> list[_Row]:
             record=access.SerializeToString(deterministic=True),
         )
         for index, access in enumerate(accesses)
+        if access.at.ToMicroseconds() >= before_us
     ]
 
 
-def ledger_against_streams(store: EventStore, database: Database, clock: Clock) -> Check:
-    """Each access of the streams has its row, each row its access; no revision is left out."""
+def ledger_against_streams(store: EventStore, database: Database, clock: Clock, retention: timedelta) -> Check:
+    """Each access of the streams has its row unless it was erased, each row its access; no revision is left out."""
 
     async def run() -> Checked:
-        forgotten_us = microseconds(clock() - RETENTION)
+        # A stream keeps the age that its last access gave it, before the retention was made longer.
+        forgotten_us = microseconds(clock() - min(retention, YEAR) - MARGIN)
         async with database.read() as connection:
             streams = _Streams(store, await connection.run_sync(positions.stored, ledger().name))
             chosen = sa.select(*(LEDGER.c[one.name] for one in fields(_Row)), LEDGER.c.at_us).order_by(LEDGER.c.place)
@@ -112,7 +149,7 @@ def ledger_against_streams(store: EventStore, database: Database, clock: Clock) 
                     row = await anext(rows, None)
                 await skip(None)
             heads = {head.group_id: head.revision for head in await connection.execute(sa.select(HEADS))}
-        wrong = (group_id for group_id, revision in streams.heads.items() if heads.get(group_id) != revision)
+        wrong = (group_id for group_id, revision in streams.heads().items() if heads.get(group_id) != revision)
         found += [*streams.gaps, *(Difference(HEADS.name, (group_id,), "different") for group_id in wrong)]
         return Checked(rows=count, differences=tuple(sorted(found)), set_aside=0, behind=False)
 

@@ -154,3 +154,11 @@ TOO_MANY_GROUPS = refusal(
     remedy_en="Give a shorter period, or the groups.",
     remedy_fr="Indiquez une période plus courte, ou les groupes.",
 )
+LONG_RETENTION = refusal(
+    "AUD-50",
+    Kind.FAILED_PRECONDITION,
+    en="REGARD_LEDGER_MONTHS keeps accesses for {months} months, and nothing says why.",
+    fr="REGARD_LEDGER_MONTHS garde les accès {months} mois, et rien ne dit pourquoi.",
+    remedy_en="Say why in REGARD_LEDGER_JUSTIFICATION, or keep them for at most 12 months.",
+    remedy_fr="Dites pourquoi dans REGARD_LEDGER_JUSTIFICATION, ou gardez-les au plus 12 mois.",
+)

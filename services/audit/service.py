@@ -18,9 +18,9 @@ from services.common.settings import Settings
 
 
 def build(settings: Settings, kernel: Kernel) -> Service:
-    """The service, not yet running. Raises BadMasterKey, OSError; Refused (AUD-18, AUD-19)."""
+    """The service, not yet running. Raises BadMasterKey, OSError; Refused (AUD-18, AUD-19, AUD-50)."""
     guard, database, view = Guard.of(kernel), kernel.database("audit"), ledger()
-    log = TransparencyLog(settings, kernel)
+    log, streams = TransparencyLog(settings, kernel), (kernel.store, database, kernel.clock)
     return Service(
         name="audit",
         servicers=(
@@ -31,7 +31,7 @@ def build(settings: Settings, kernel: Kernel) -> Service:
             (add_AuditQueryServiceServicer_to_server, AuditQueryApi(Auditors(guard, database))),
         ),
         projections=(view,),
-        checks=(ledger_against_streams(kernel.store, database, kernel.clock), log.check()),
+        checks=(ledger_against_streams(*streams, settings.ledger_retention), log.check()),
         tasks=(guard.run, log.run),
         http=log.http(),
         revoked=guard.revoked,

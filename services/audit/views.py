@@ -3,6 +3,9 @@
 A row's place is its event's revision on the group's access stream, its index there, and how many that event holds:
 revisions have no gap, so neither have places. An event that was appended twice, because its first answer was lost,
 keeps its place with rows marked as repeats, which no list shows.
+
+What was erased comes on another stream than the accesses, in no fixed order to them: how far each group's accesses are
+erased is remembered, so that tables that are filled anew do not bring them back.
 """
 
 from __future__ import annotations
@@ -10,19 +13,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import sqlalchemy as sa
-from regard.audit.v1.events_pb2 import Access, AccessesRecorded, LiveAccessClosed
+from regard.audit.v1.events_pb2 import Access, AccessesErased, AccessesRecorded, LiveAccessClosed
 from regard.chat.v1.events_pb2 import MessageSent
+from regard.groups.v1.events_pb2 import GroupDeleted
 from sqlalchemy.dialects.postgresql import Insert, insert
 
+from services.access import insert_if
 from services.common.codec import Event
 from services.common.ids import key_of
 from services.common.projection import Prepared, Projection, Statement, parameter
 
 TOPIC = "regard.audit.events"
 CHAT_TOPIC = "regard.chat.events"
+GROUPS_TOPIC = "regard.groups.events"
 HOUR_US = 3_600_000_000
 PLACES_PER_EVENT = 1000
 """More than the accesses that one event holds."""
+
+_AFTER_ALL_US = 2**62
 
 METADATA = sa.MetaData()
 
@@ -61,6 +69,7 @@ OBJECTS = sa.Table(
     sa.Column("index", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("first", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("last", sa.BigInteger, nullable=False),
+    sa.Index("ledger_objects_v1_by_place", "group_id", "revision", "index"),
 )
 AUTHORS = sa.Table(
     "ledger_authors_v1",
@@ -69,6 +78,7 @@ AUTHORS = sa.Table(
     sa.Column("group_id", sa.String(36), primary_key=True),
     sa.Column("revision", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("index", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Index("ledger_authors_v1_by_place", "group_id", "revision", "index"),
 )
 HEADS = sa.Table(
     "ledger_heads_v1",
@@ -76,6 +86,21 @@ HEADS = sa.Table(
     sa.Column("group_id", sa.String(36), primary_key=True),
     sa.Column("revision", sa.BigInteger, nullable=False),
     sa.Column("position", sa.BigInteger, nullable=False),
+)
+# How far a group's accesses are erased: those up to the revision that were allowed before then.
+ERASED = sa.Table(
+    "ledger_erased_v1",
+    METADATA,
+    sa.Column("group_id", sa.String(36), primary_key=True),
+    sa.Column("up_to_revision", sa.BigInteger, nullable=False),
+    sa.Column("before_us", sa.BigInteger, nullable=False),
+)
+# Groups that were deleted, and by whom: accesses to them are to be erased.
+DELETED = sa.Table(
+    "ledger_deleted_v1",
+    METADATA,
+    sa.Column("group_id", sa.String(36), primary_key=True),
+    sa.Column("deleted_by", sa.String(36), nullable=False),
 )
 
 # Which place in its room a message has, so that who read it can be told from runs and from live accesses.
@@ -99,6 +124,39 @@ def _inserted(table: sa.Table) -> Insert:
     return insert(table).values(row).on_conflict_do_nothing()
 
 
+def _inserted_unless_erased(table: sa.Table) -> sa.UpdateBase:
+    row = {column.name: parameter(column) for column in table.columns}
+    return insert_if(~_erased(row["group_id"], row["revision"], parameter(LEDGER.c.at_us)), table, row)
+
+
+def _erased(
+    group_id: sa.ColumnElement[str], revision: sa.ColumnElement[int], at_us: sa.ColumnElement[int]
+) -> sa.ColumnElement[bool]:
+    return sa.exists().where(
+        ERASED.c.group_id == group_id, ERASED.c.up_to_revision >= revision, ERASED.c.before_us > at_us
+    )
+
+
+def _removed(table: sa.Table) -> sa.UpdateBase:
+    """Deletes what is erased of a group, or what belongs to such an access."""
+    this = table.c.group_id == parameter(table.c.group_id)
+    reaches = sa.select(ERASED.c.up_to_revision).where(ERASED.c.group_id == parameter(table.c.group_id))
+    gone = _erased(LEDGER.c.group_id, LEDGER.c.revision, LEDGER.c.at_us)
+    if table is not LEDGER:
+        places = (table.c[name] == LEDGER.c[name] for name in ("group_id", "revision", "index"))
+        gone = sa.exists().where(*places, gone).correlate(table)
+    return sa.delete(table).where(this, table.c.revision <= reaches.scalar_subquery(), gone)
+
+
+def _remembered() -> sa.UpdateBase:
+    row = insert(ERASED).values({column.name: parameter(column) for column in ERASED.columns})
+    further = {
+        column.name: sa.case((row.excluded[column.name] > column, row.excluded[column.name]), else_=column)
+        for column in (ERASED.c.up_to_revision, ERASED.c.before_us)
+    }
+    return row.on_conflict_do_update(index_elements=["group_id"], set_=further)
+
+
 def _marked_repeats() -> sa.UpdateBase:
     earlier = LEDGER.alias()
     repeats = sa.exists().where(earlier.c.access_id == LEDGER.c.access_id, earlier.c.place < LEDGER.c.place)
@@ -117,16 +175,20 @@ def _moved_head() -> sa.UpdateBase:
     return statement.on_conflict_do_update(
         index_elements=["group_id"],
         set_={"revision": statement.excluded.revision, "position": statement.excluded.position},
+        where=HEADS.c.revision < statement.excluded.revision,
     )
 
 
-_ACCESS, _OBJECT, _AUTHOR, _SAID = (Prepared(_inserted(table)) for table in (LEDGER, OBJECTS, AUTHORS, MESSAGES))
+_ACCESS, _OBJECT, _AUTHOR = (Prepared(_inserted_unless_erased(table)) for table in (LEDGER, OBJECTS, AUTHORS))
+_SAID, _DELETED = (Prepared(_inserted(table)) for table in (MESSAGES, DELETED))
 _REPEATS, _ENDED, _HEAD = Prepared(_marked_repeats()), Prepared(_ended()), Prepared(_moved_head())
+_REMEMBERED = Prepared(_remembered())
+_REMOVED = tuple(Prepared(_removed(table)) for table in (OBJECTS, AUTHORS, LEDGER))
 
 
 def ledger() -> Projection:
     """The view of accesses."""
-    return Projection("ledger_v1", "audit", (TOPIC, CHAT_TOPIC), METADATA, reduce)
+    return Projection("ledger_v1", "audit", (TOPIC, CHAT_TOPIC, GROUPS_TOPIC), METADATA, reduce)
 
 
 def reduce(event: Event) -> Statements:
@@ -143,6 +205,10 @@ def reduce(event: Event) -> Statements:
                 position=event.position,
             )
             return (ended, _head(event))
+        case AccessesErased() as erased:
+            return _without(erased)
+        case GroupDeleted() as deleted:
+            return (_DELETED(group_id=deleted.group_id, deleted_by=deleted.deleted_by),)
         case MessageSent() as sent:
             return (_message(sent, event),)
         case _:
@@ -155,13 +221,13 @@ def _recorded(recorded: AccessesRecorded, event: Event) -> Statements:
     rows = [_ACCESS(**_row(group_id, access, index, count, event)) for index, access in enumerate(recorded.accesses)]
     places = [{"group_id": group_id, "revision": revision, "index": index} for index in range(count)]
     objects = [
-        _OBJECT(object_id=object_id, **place, first=objects.first, last=objects.last)
+        _OBJECT(object_id=object_id, **place, first=objects.first, last=objects.last, at_us=_at_us(access))
         for access, place in zip(recorded.accesses, places, strict=True)
         for objects in access.objects
         for object_id in objects.ids
     ]
     authors = [
-        _AUTHOR(author_id=author_id, **place)
+        _AUTHOR(author_id=author_id, **place, at_us=_at_us(access))
         for access, place in zip(recorded.accesses, places, strict=True)
         for author_id in sorted(set(access.author_ids))
     ]
@@ -169,7 +235,7 @@ def _recorded(recorded: AccessesRecorded, event: Event) -> Statements:
 
 
 def _row(group_id: str, access: Access, index: int, of: int, event: Event) -> dict[str, object]:
-    at_us = access.at.ToMicroseconds()
+    at_us = _at_us(access)
     return {
         "group_id": group_id,
         "revision": event.revision,
@@ -190,6 +256,21 @@ def _row(group_id: str, access: Access, index: int, of: int, event: Event) -> di
         "ended_at_us": None,
         "last_position": None,
     }
+
+
+def _at_us(access: Access) -> int:
+    return access.at.ToMicroseconds()
+
+
+def _without(erased: AccessesErased) -> Statements:
+    group_id, revision = erased.group_id, erased.up_to_revision
+    before_us = erased.before.ToMicroseconds() if erased.HasField("before") else _AFTER_ALL_US
+    return (
+        _REMEMBERED(group_id=group_id, up_to_revision=revision, before_us=before_us),
+        *(removed(group_id=group_id) for removed in _REMOVED),
+        # The event store forgets those events too, and with them how far the stream had come.
+        _HEAD(group_id=group_id, revision=revision, position=erased.up_to_position),
+    )
 
 
 def _message(sent: MessageSent, event: Event) -> Statement:

@@ -57,7 +57,6 @@ DAMAGED = refusal(
 Result = TypeVar("Result")
 
 LOCK_TIMEOUT_MS = 5000
-_THREADS = 2
 _SCHEMA_LOCK = 0x726567617264  # "regard": any number, the same in every process
 
 # SQLite's primary result codes (sqlite.org/rescode.html) and PostgreSQL's SQLSTATE codes or classes.
@@ -110,7 +109,7 @@ class Database:
         self._here: sa.Engine | None = None
         if self.is_sqlite:
             self._here = sa.create_engine(self._url.set(drivername="sqlite"), hide_parameters=True)
-            self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="database")
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix="database")
             for engine in (self._engine.sync_engine, self._here):
                 event.listen(engine, "connect", _set_up_sqlite("FULL" if durable else "NORMAL"))
                 event.listen(engine, "begin", _begin_sqlite)
@@ -169,19 +168,24 @@ class Database:
             return await self._on_a_thread(writing, work)
 
     async def look(self, work: Callable[[sa.Connection], Result]) -> Result:
-        """What `read` does, for work that waits for nothing but the database."""
+        """What `read` does, for work that waits for nothing but the database and takes a few milliseconds at most.
+
+        On SQLite it is done at once. On a thread it would lose its turn to whatever else runs at each row that it
+        fetches, and readers need not wait for the writer.
+        """
         if self._here is None:
             async with self.read() as connection:
                 return await connection.run_sync(work)
         await self._make_missing()
-        return await self._on_a_thread(self._here, work)
+        with _translated(), self._here.begin() as connection:
+            return work(connection)
 
     async def _on_a_thread(self, engine: sa.Engine, work: Callable[[sa.Connection], Result]) -> Result:
         def transaction() -> Result:
             with _translated(), engine.begin() as connection:
                 return work(connection)
 
-        running = asyncio.get_running_loop().run_in_executor(self._threads, transaction)
+        running = asyncio.get_running_loop().run_in_executor(self._thread, transaction)
         try:
             return await asyncio.shield(running)
         except asyncio.CancelledError:
@@ -189,13 +193,15 @@ class Database:
             raise
 
     async def create(self, metadata: sa.MetaData) -> None:
-        """Makes the tables that are missing; several processes may do so at once."""
+        """Makes the tables and indexes that are missing; several processes may do so at once."""
         async with self._begin() as transaction:
             if not self.is_sqlite:
                 await transaction.execute(sa.select(sa.func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
                 if self._schema:
                     await transaction.execute(sa.schema.CreateSchema(self._schema, if_not_exists=True))
             await transaction.run_sync(metadata.create_all)
+            for index in (index for table in metadata.tables.values() for index in table.indexes):
+                await transaction.run_sync(index.create, checkfirst=True)  # of a table that was there before it
 
     async def _make_missing(self) -> None:
         if self._missing is None:
@@ -219,7 +225,7 @@ class Database:
         await self._engine.dispose()
         if self._here:
             self._here.dispose()
-            self._threads.shutdown()
+            self._thread.shutdown()
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -227,6 +228,26 @@ class Settings(BaseSettings):
             *_FILE,
         ),
     ] = None
+    ledger_months: Annotated[
+        int,
+        Field(ge=1, le=36),
+        Explained(
+            "For how many months accesses are kept, by every part; more than 12 need REGARD_LEDGER_JUSTIFICATION.",
+            "Pendant combien de mois chaque partie garde les accès ; plus de 12 exigent REGARD_LEDGER_JUSTIFICATION.",
+            "a whole number from 1 to 36",
+            "un nombre entier de 1 à 36",
+        ),
+    ] = 12
+    ledger_justification: Annotated[
+        str,
+        Field(max_length=500),
+        Explained(
+            "Why accesses are kept for longer than 12 months; recorded with each erasure.",
+            "Pourquoi les accès sont gardés plus de 12 mois ; inscrit avec chaque effacement.",
+            "text of at most 500 characters",
+            "un texte d’au plus 500 caractères",
+        ),
+    ] = ""
     issuer: Annotated[
         str,
         Explained("Issuer named in access tokens.", "Émetteur nommé dans les jetons d'accès.", *_TEXT),
@@ -278,6 +299,11 @@ class Settings(BaseSettings):
     def installation_code_file(self) -> Path:
         """Where the code lies with which whoever installed Regard makes the first account."""
         return self.keys_folder / "installation-code"
+
+    @property
+    def ledger_retention(self) -> timedelta:
+        """For how long accesses are kept."""
+        return timedelta(days=self.ledger_months * 365 // 12)
 
     @property
     def url(self) -> str:

@@ -45,7 +45,7 @@ from tests import parts
 from tests.contract.streaming import QUICK, QUICK_RELAY, SESSION_TIMEOUT_MS, ending
 from tests.guarded import CODEC, Site, eventually, person, soon
 
-FOLLOWED = [contracts.event_file_of(service) for service in ("audit", "chat")]
+FOLLOWED = [contracts.event_file_of(service) for service in ("audit", "chat", "groups")]
 
 
 class Audit(Site):

@@ -48,7 +48,7 @@ async def test_a_log_of_any_size_is_right(log: Log, leaves: int) -> None:
 
 async def test_what_waits_and_what_was_erased_is_no_fault(log: Log) -> None:
     await grown(log, 300, 5)
-    await Erasing(log.database, system_clock).expire()  # their rows are as old as 1970
+    await Erasing(log.database, system_clock).expire(system_clock())  # their rows are as old as 1970
     await grown(log, 0, 0)
     await log.add(1)
     found = await checked(log)

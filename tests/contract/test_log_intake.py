@@ -29,9 +29,10 @@ from services.audit.log.erasing import Erasing
 from services.audit.log.intake import Intake
 from services.audit.log.receipts import Receipts
 from services.audit.log.storage import MemoryStorage
-from services.audit.log.vault import RECORDS, Vault
+from services.audit.log.vault import RECORDS, Reach, Vault
 from services.common.errors import Refused
 from services.common.eventstore import ExpectedState, MemoryEventStore, NewEvent
+from services.common.ids import Position
 from tests.guarded import CODEC, Site, eventually, person
 from tests.transparency import Log
 
@@ -254,14 +255,18 @@ async def test_erasing_leaves_tombstones_and_every_other_proof(recorded: Recorde
     await recorded.sequence()
     before = await recorded.receipt(stays, kept_ids[0])
     erasing = Erasing(recorded.log.database, recorded.clock)
+
+    async def erased() -> int:
+        return sum([await erasing.erase_group(reach, "p1") for reach in await erasing.of_groups([gone, person()])])
+
     await recorded.access(gone)
     await recorded.read()
-    assert await erasing.erase_group(gone, "group deleted", "p1") == 5  # what is not in the log yet stays
+    assert await erased() == 5  # what is not in the log yet stays
     await refused(recorded.receipt(gone, gone_ids[0]), "AUD-06")
     await recorded.sequence()
-    assert await erasing.erase_group(gone, "group deleted", "p1") == 1
+    assert await erased() == 1
     await recorded.sequence()
-    assert await erasing.erase_group(gone, "group deleted", "p1") == 0
+    assert await erased() == 0
     why = await refused(recorded.receipt(gone, gone_ids[0]), "AUD-06")
     assert "group deleted" in why.sentence("en")
     for receipt in (before, await recorded.receipt(stays, kept_ids[0])):
@@ -290,9 +295,12 @@ async def test_records_expire_with_the_retention(recorded: Recorded) -> None:
     await recorded.read()
     await recorded.sequence()
     erasing = Erasing(recorded.log.database, recorded.clock)
-    assert await erasing.expire() == 0
+    year = timedelta(days=365)
+    assert await erasing.expire(recorded.clock() - year) == 0
     recorded.clock.now += timedelta(days=166)
-    assert await erasing.expire() == 1
+    assert await erasing.old(recorded.clock() - year) == [Reach(group_id, 0, Position(1))]
+    assert await erasing.expire(recorded.clock() - year) == 1
+    assert await erasing.old(recorded.clock() - year) == []
     await recorded.sequence()
     why = await refused(recorded.receipt(group_id, old[0]), "AUD-06")
     assert "expired" in why.sentence("en")

@@ -7,44 +7,62 @@ Only what is in the log already is erased: before, its salt is what makes a retr
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from regard_client.verify.record import SALT_BYTES
 from services.audit.log.records import committed, tombstone
-from services.audit.log.vault import LOCK, RECORDS, RUNS, add, reading
+from services.audit.log.vault import LOCK, RECORDS, RUNS, Reach, add, reading
 from services.common.clock import Clock
 from services.common.database import Database
+from services.common.ids import Position
 from services.common.moments import microseconds
 
-RETENTION = timedelta(days=365)
-"""How long the ledger keeps what opens its leaves."""
+RETENTION = "retention"
+"""In place of a person: who asks for what is too old."""
 
-EXPIRED = "expired"
 _MOST_ROWS = 5000
 """In one tombstone; more take several."""
 
-_UPDATED_AT_ONCE = 500
+_AT_ONCE = 500
 
 
 class Erasing:
-    """Destroys salts and records."""
+    """Destroys salts and records. `clock` says when."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
-        self._clock = clock
+        self.clock = clock
 
-    async def expire(self) -> int:
-        """Erases what is older than the retention; how many records that were."""
-        before_us = microseconds(self._clock() - RETENTION)
-        return await self._erase(RECORDS.c.recorded_at_us < before_us, EXPIRED, "retention")
+    async def old(self, before: datetime) -> Sequence[Reach]:
+        """The groups of which something is kept that was recorded before then, and up to where."""
+        return await self._reaches(_before(before))
 
-    async def erase_group(self, group_id: str, reason: str, requested_by: str) -> int:
-        """Erases what is in the log of a group; how many records that were."""
-        return await self._erase(RECORDS.c.group_id == group_id, reason, requested_by)
+    async def of_groups(self, group_ids: Collection[str]) -> Sequence[Reach]:
+        """Those of the groups of which anything is kept, and up to where."""
+        found, wanted = list[Reach](), sorted(group_ids)
+        for start in range(0, len(wanted), _AT_ONCE):
+            found += await self._reaches(RECORDS.c.group_id.in_(wanted[start : start + _AT_ONCE]))
+        return found
+
+    async def expire(self, before: datetime) -> int:
+        """Erases what was recorded before then; how many records that were."""
+        return await self._erase(_before(before), "expired", RETENTION)
+
+    async def erase_group(self, reach: Reach, requested_by: str) -> int:
+        """Erases what is in the log of a deleted group; how many records that were. `requested_by`: an id, no name."""
+        which = sa.and_(RECORDS.c.group_id == reach.group_id, RECORDS.c.revision <= reach.revision)
+        return await self._erase(which, "group deleted", requested_by)
+
+    async def _reaches(self, which: sa.ColumnElement[bool]) -> Sequence[Reach]:
+        furthest = (sa.func.max(RECORDS.c.revision), sa.func.max(RECORDS.c.position))
+        found = sa.select(RECORDS.c.group_id, *furthest).where(which, *_erasable()).group_by(RECORDS.c.group_id)
+        async with self._database.read() as connection:
+            rows = await connection.execute(found)
+            return [Reach(group_id, revision, Position(position)) for group_id, revision, position in rows]
 
     async def _erase(self, which: sa.ColumnElement[bool], reason: str, requested_by: str) -> int:
         erased = 0
@@ -57,11 +75,12 @@ class Erasing:
     async def _erase_some(self, which: sa.ColumnElement[bool], reason: str, requested_by: str) -> int:
         async with self._database.begin() as transaction:
             before = await reading(transaction)
-            numbers = await _erasable(transaction, which)
+            some = sa.select(RECORDS.c.number).where(which, *_erasable()).order_by(RECORDS.c.number).limit(_MOST_ROWS)
+            numbers = (await transaction.execute(some)).scalars().all()
             if not numbers:
                 return 0
             leaves = await _leaves(transaction, numbers)
-            now = self._clock()
+            now = self.clock()
             salt, record = secrets.token_bytes(SALT_BYTES), tombstone(_runs(leaves), reason, requested_by, now)
             row: dict[str, object] = {
                 "group_id": "",
@@ -75,23 +94,21 @@ class Erasing:
                 "record": record,
             }
             await add(transaction, before, [row], before.position)
-            for start in range(0, len(numbers), _UPDATED_AT_ONCE):
-                some = RECORDS.c.number.in_(numbers[start : start + _UPDATED_AT_ONCE])
-                await transaction.execute(
-                    sa.update(RECORDS).where(some).values(salt=None, record=None, tombstone=before.rows)
-                )
+            for start in range(0, len(numbers), _AT_ONCE):
+                these = RECORDS.c.number.in_(numbers[start : start + _AT_ONCE])
+                emptied = sa.update(RECORDS).where(these).values(salt=None, record=None, tombstone=before.rows)
+                await transaction.execute(emptied)
         return len(numbers)
 
 
-async def _erasable(transaction: AsyncConnection, which: sa.ColumnElement[bool]) -> Sequence[int]:
+def _before(moment: datetime) -> sa.ColumnElement[bool]:
+    return RECORDS.c.recorded_at_us < microseconds(moment)
+
+
+def _erasable() -> tuple[sa.ColumnElement[bool], ...]:
+    """What is kept, in the log, and of a group."""
     sequenced = sa.select(LOCK.c.rows).scalar_subquery()
-    found = (
-        sa.select(RECORDS.c.number)
-        .where(which, RECORDS.c.group_id != "", RECORDS.c.tombstone.is_(None), RECORDS.c.number < sequenced)
-        .order_by(RECORDS.c.number)
-        .limit(_MOST_ROWS)
-    )
-    return (await transaction.execute(found)).scalars().all()
+    return (RECORDS.c.tombstone.is_(None), RECORDS.c.number < sequenced, RECORDS.c.group_id != "")
 
 
 async def _leaves(transaction: AsyncConnection, numbers: Sequence[int]) -> list[int]:

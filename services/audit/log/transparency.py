@@ -1,9 +1,8 @@
-"""Puts the log together: intake, sequencer and expiry at work, and what is served and proved of it."""
+"""Puts the log together: intake, sequencer and erasing at work, and what is served and proved of it."""
 
 from __future__ import annotations
 
 import asyncio
-import datetime
 
 from starlette.applications import Starlette
 
@@ -12,6 +11,7 @@ from regard_client.verify.notes import parse_note
 from regard_client.verify.policy import Policy
 from services.audit.log.cosigning import Cosigning, Shown
 from services.audit.log.erasing import Erasing
+from services.audit.log.forgetting import Forgetting, Retention
 from services.audit.log.intake import Intake
 from services.audit.log.keys import LogKeys, log_keys
 from services.audit.log.logcheck import COMPARED, NAME, LogCheck
@@ -24,22 +24,17 @@ from services.audit.log.vault import METADATA, Vault
 from services.audit.log.witnesses import Witnesses
 from services.audit.refusals import BAD_LOG_STORAGE
 from services.common.check import Check, Checked
-from services.common.errors import Kind, Refused
 from services.common.kernel import Kernel
 from services.common.settings import Settings
-from services.common.telemetry import logger
 
 PREFIX = "/log"
-_EXPIRY = datetime.timedelta(hours=1)
-
-_log = logger(__name__)
 
 
 class TransparencyLog:
     """The log of one installation, as one process of audit has it."""
 
     def __init__(self, settings: Settings, kernel: Kernel) -> None:
-        """Raises BadMasterKey, OSError; Refused (AUD-18, AUD-19)."""
+        """Raises BadMasterKey, OSError; Refused (AUD-18, AUD-19, AUD-50)."""
         self._kernel = kernel
         self._url = settings.url.rstrip("/") + PREFIX
         self._database = kernel.vault("audit", METADATA)
@@ -50,6 +45,8 @@ class TransparencyLog:
         self._keys: LogKeys | None = None
         self._showing: Shown | None = None
         self._master_key = kernel.master_key
+        erasing, retention = Erasing(self._database, kernel.clock), Retention.of(settings)
+        self._forgetting = Forgetting(kernel.store, kernel.codec, kernel.database("audit"), erasing, retention)
 
     async def keys(self) -> LogKeys:
         """The log's keys, and with them its name: that of the log that exists, else from the settings."""
@@ -60,7 +57,7 @@ class TransparencyLog:
         return self._keys
 
     async def run(self) -> None:
-        """Reads, sequences and expires for ever. Raises Refused for what waiting would not cure."""
+        """Reads, sequences and erases for ever. Raises Refused for what waiting would not cure."""
         kernel = self._kernel
         keys = await self.keys()
         cosigning = Cosigning(self._storage, self._vault, self._policy(keys))
@@ -69,7 +66,7 @@ class TransparencyLog:
             asyncio.create_task(Intake(kernel.store, kernel.codec, self._database).run()),
             asyncio.create_task(sequencer.run()),
             asyncio.create_task(cosigning.run()),
-            asyncio.create_task(self._expire()),
+            asyncio.create_task(self._forgetting.run()),
         )
         try:
             await asyncio.gather(*tasks)
@@ -107,17 +104,6 @@ class TransparencyLog:
 
     def _policy(self, keys: LogKeys) -> Policy:
         return self._witnesses.policy(keys, self._url)
-
-    async def _expire(self) -> None:
-        erasing = Erasing(self._database, self._kernel.clock)
-        while True:
-            try:
-                await erasing.expire()
-            except Refused as refused:
-                if refused.refusal.kind is not Kind.UNAVAILABLE:
-                    raise
-                _log.warning("expired records wait to be erased", exc_info=refused)
-            await asyncio.sleep(_EXPIRY.total_seconds())
 
 
 def storage_of(settings: Settings) -> Storage:

@@ -29,13 +29,16 @@ RECORDS = sa.Table(
     sa.Column("index", sa.Integer, nullable=False),
     sa.Column("access_id", sa.String(36), nullable=False, index=True),
     sa.Column("position", sa.BigInteger, nullable=False),
-    sa.Column("recorded_at_us", sa.BigInteger, nullable=False, index=True),
+    sa.Column("recorded_at_us", sa.BigInteger, nullable=False),
     sa.Column("commitment", sa.LargeBinary, nullable=False),
     sa.Column("salt", sa.LargeBinary),
     sa.Column("record", sa.LargeBinary),
     sa.Column("tombstone", sa.BigInteger),  # the number of the row that says why
     sa.Index("log_records_by_place", "group_id", "revision", "index"),
 )
+for _name, _columns in {"log_records_kept": ("recorded_at_us",), "log_records_kept_by_group": ("group_id",)}.items():
+    _kept = RECORDS.c.tombstone.is_(None)
+    sa.Index(_name, *(RECORDS.c[one] for one in _columns), postgresql_where=_kept, sqlite_where=_kept)
 # The last place of each access stream, for its chain and to see gaps.
 HEADS = sa.Table(
     "log_heads",
@@ -104,6 +107,15 @@ class Row:
     salt: bytes | None
     record: bytes | None
     tombstone: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Up to where something concerns a group: the last revision of its access stream, with that event's position."""
+
+    group_id: str
+    revision: int
+    position: Position
 
 
 @dataclass(frozen=True, slots=True)

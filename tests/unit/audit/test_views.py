@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import uuid
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,15 +15,16 @@ from regard.audit.v1.events_pb2 import (
     ACTION_READ,
     READER_KIND_MEMBER,
     Access,
+    AccessesErased,
     AccessesRecorded,
     LiveAccessClosed,
     Objects,
 )
 from regard.chat.v1.events_pb2 import MessageSent
-from regard.groups.v1.events_pb2 import GroupArchived
+from regard.groups.v1.events_pb2 import GroupArchived, GroupDeleted
 
 from services.audit import queries
-from services.audit.views import AUTHORS, LEDGER, MESSAGES, METADATA, OBJECTS, reduce
+from services.audit.views import AUTHORS, DELETED, HEADS, LEDGER, MESSAGES, METADATA, OBJECTS, reduce
 from services.common.codec import Event
 from services.common.database import Database
 from services.common.ids import Position, StreamName
@@ -42,9 +44,10 @@ class View:
     async def given(self, *messages: Message) -> None:
         async with self.database.begin() as transaction:
             for message in messages:
-                self.revision += 1
+                erases = isinstance(message, AccessesErased)
+                self.revision += not erases
                 event = Event(
-                    stream=StreamName(f"access-{GROUP}"),
+                    stream=StreamName(f"ledger-{GROUP}" if erases else f"access-{GROUP}"),
                     revision=self.revision,
                     position=Position(100 + self.revision),
                     id=uuid.uuid4(),
@@ -70,7 +73,7 @@ async def view(tmp_path: Path) -> AsyncIterator[View]:
     await database.dispose()
 
 
-def access(access_id: str, *objects: str, authors: tuple[str, ...] = ()) -> Access:
+def access(access_id: str, *objects: str, authors: tuple[str, ...] = (), days: int = 0) -> Access:
     found = Access(
         access_id=access_id,
         reader_id="awa",
@@ -79,7 +82,7 @@ def access(access_id: str, *objects: str, authors: tuple[str, ...] = ()) -> Acce
         objects=[Objects(type="post", ids=objects)],
         author_ids=authors,
     )
-    found.at.FromDatetime(AT)
+    found.at.FromDatetime(AT + timedelta(days=days))
     return found
 
 
@@ -143,3 +146,39 @@ async def test_a_live_access_that_ends_says_so_and_moves_the_head(view: View) ->
 async def test_other_events_change_nothing(view: View) -> None:
     await view.given(GroupArchived(group_id=GROUP), AccessesRecorded(group_id=GROUP))
     assert await view.rows(LEDGER) == []
+
+
+def erased(up_to_revision: int, days: int | None) -> AccessesErased:
+    found = AccessesErased(group_id=GROUP, up_to_revision=up_to_revision, up_to_position=100 + up_to_revision)
+    if days is not None:
+        found.before.FromDatetime(AT + timedelta(days=days))
+    return found
+
+
+ACCESSES = [recorded(access(f"a{n}", "p", f"p{n}", authors=("ben",), days=n), access(f"b{n}", "p")) for n in range(4)]
+ORDERS = list(itertools.combinations(range(6), 2))
+
+
+@pytest.mark.parametrize("places", ORDERS, ids=str)
+async def test_what_was_erased_stays_away_in_whichever_order_it_is_told(view: View, places: tuple[int, int]) -> None:
+    erasures, accesses = iter([erased(0, 1), erased(2, 2)]), iter(ACCESSES)
+    await view.given(*(next(erasures if at in places else accesses) for at in range(6)))
+    # Of the accesses, the second in each event is as old as the first event.
+    kept = [(2, 0, "a2"), (3, 0, "a3"), (3, 1, "b3")]
+    assert [(row["revision"], row["index"], row["access_id"]) for row in await view.rows(LEDGER)] == kept
+    by_place = sorted((row["revision"], row["index"], row["object_id"]) for row in await view.rows(OBJECTS))
+    assert by_place == [(2, 0, "p"), (2, 0, "p2"), (3, 0, "p"), (3, 0, "p3"), (3, 1, "p")]
+    assert [(row["revision"], row["index"]) for row in await view.rows(AUTHORS)] == [(2, 0), (3, 0)]
+    assert [(row["revision"], row["position"]) for row in await view.rows(HEADS)] == [(3, 103)]
+
+
+async def test_a_head_outlives_the_events_that_it_stood_for(view: View) -> None:
+    await view.given(erased(7, 1), erased(9, None))
+    assert [(row["revision"], row["position"]) for row in await view.rows(HEADS)] == [(9, 109)]
+    await view.given(*ACCESSES)
+    assert await view.rows(LEDGER) == []
+
+
+async def test_deleted_groups_are_remembered_with_who_deleted_them(view: View) -> None:
+    await view.given(GroupDeleted(group_id=GROUP, deleted_by="awa"), GroupDeleted(group_id=GROUP, deleted_by="awa"))
+    assert await view.rows(DELETED) == [{"group_id": GROUP, "deleted_by": "awa"}]

@@ -11,6 +11,7 @@ import { trust, trustInstead } from "../src/parts/trust.ts";
 import { bytesOf, formatHash, joined, leafHash } from "../src/verify/hashing.ts";
 import { Type, VerifierKey } from "../src/verify/keys.ts";
 import { entryOf } from "../src/verify/record.ts";
+import { storage } from "./storage.ts";
 
 const ORIGIN = "regard.example/log";
 const AT = "2026-01-05T10:00:00.123556Z";
@@ -88,13 +89,6 @@ test("what does not verify says why, after the steps that did", () => {
   expect(steps.map((one) => one.id)).toEqual(["read", "entry"]);
   expect(refused?.id).toBe("VER-02");
 });
-
-/** A storage that lives as long as a test. */
-function storage(): Storage {
-  const kept = new Map<string, string>();
-  const get = (key: string) => kept.get(key) ?? null;
-  return { getItem: get, setItem: (key: string, value: string) => void kept.set(key, value) } as unknown as Storage;
-}
 
 test("the policy seen first is kept; another one is told, and not used until it is trusted", async () => {
   const browser = storage();

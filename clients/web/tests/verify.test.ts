@@ -2,11 +2,16 @@
 
 import { describe, expect, test } from "vitest";
 import vectors from "../../../tests/unit/verify/vectors.json";
+import { parseCheckpoint } from "../src/verify/checkpoint.ts";
 import { formatHash, fromOctets, parseBase64 } from "../src/verify/hashing.ts";
+import { requireGrowth } from "../src/verify/history.ts";
+import { parseNote } from "../src/verify/notes.ts";
 import { placeOf, requireNoGap } from "../src/verify/places.ts";
 import { parsePolicy } from "../src/verify/policy.ts";
 import { type Step, verifyReceipt } from "../src/verify/receipt.ts";
 import { Unverified } from "../src/verify/reasons.ts";
+import { parseTile, tileNodes, tilePath } from "../src/verify/tiles.ts";
+import { consistencyProof } from "../src/verify/tree.ts";
 
 const bytes = (text: string) => parseBase64(text, "vector");
 const trusted = vectors.trusted.map((one) => parsePolicy(bytes(one)));
@@ -17,9 +22,13 @@ function outcome<T extends object>(act: () => T): T | { refused: object } {
     return act();
   } catch (error) {
     if (!(error instanceof Unverified)) throw error;
-    const [en, fr] = [error.sentence("en"), error.sentence("fr")];
-    return { refused: { id: error.id, en, fr, remedy_en: error.remedy("en"), remedy_fr: error.remedy("fr") } };
+    return { refused: told(error) };
   }
+}
+
+function told(error: Unverified): object {
+  const [en, fr] = [error.sentence("en"), error.sentence("fr")];
+  return { id: error.id, en, fr, remedy_en: error.remedy("en"), remedy_fr: error.remedy("fr") };
 }
 
 /** What is malformed may break several rules; which one is told first is nobody's business. */
@@ -73,5 +82,37 @@ describe("histories of a group", () => {
       return { ends: (ends ?? []).map(({ revision, index }) => [revision, index]) };
     });
     expect(said).toEqual(whatever(expected));
+  });
+});
+
+describe("a log that grows", () => {
+  const checkpoint = (note: string) => parseCheckpoint(parseNote(bytes(note)).text);
+
+  test.each(vectors.growths)("$name", async ({ name: _, last, now, proof, ...expected }) => {
+    const grown = requireGrowth(checkpoint(last), checkpoint(now), async () => proof.map(bytes));
+    expect(await grown.then(() => ({}), (error: Unverified) => ({ refused: told(error) }))).toEqual(expected);
+  });
+
+  test("proofs are made from tiles", async () => {
+    const files: Record<string, string> = vectors.tiles;
+    const read: string[] = [];
+    const nodes = tileNodes(300n, async (tile) => {
+      read.push(tilePath(tile));
+      return parseTile(bytes(files[tilePath(tile)]!), tile.width, tile.width);
+    });
+    const good = vectors.growths.filter((one) => !("refused" in one) && one.proof.length);
+    expect(good.length).toBeGreaterThan(5);
+    for (const { last, now, proof } of good) {
+      const made = await consistencyProof(checkpoint(last).size, checkpoint(now).size, nodes);
+      expect(made.map(formatHash)).toEqual(proof);
+    }
+    expect(read.sort()).toEqual(Object.keys(files).sort());
+  });
+
+  test("tiles have the paths that they have", () => {
+    for (const [path, [level, index, width]] of Object.entries(vectors.paths)) {
+      expect(tilePath({ level: Number(level), index: BigInt(index!), width: Number(width) })).toBe(path);
+    }
+    expect(() => parseTile(new Uint8Array(33), 1, 1)).toThrow("VER-01");
   });
 });

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from regard_client.verify.hashing import Hash
-from regard_client.verify.notes import Note
+from regard_client.verify.notes import Note, parse_note
 from regard_client.verify.receipt import Receipt
-from tests.unit.verify.vectors import FILE, history_outcome, outcome, policy_outcome
+from regard_client.verify.tiles import Tile
+from tests.unit.verify.vectors import FILE, growth_outcome, history_outcome, outcome, policy_outcome, text, tile_files
 
 VECTORS: dict[str, Any] = json.loads(FILE.read_text())
 NO_PROOF: tuple[Hash, ...] = ()
@@ -48,8 +49,24 @@ def test_a_history_has_the_gaps_that_its_vector_says(vector: dict[str, Any]) -> 
     assert history_outcome(made) == expected(vector, "openings")
 
 
-def test_there_are_vectors_for_every_reason_a_receipt_is_refused() -> None:
+@named("growths")
+def test_a_log_has_grown_as_its_vector_says(vector: dict[str, Any]) -> None:
+    last, now = (parse_note(bytes_of(vector[name])) for name in ("last", "now"))
+    proof = tuple(Hash(bytes_of(one)) for one in vector["proof"])
+    assert growth_outcome(last, now, proof) == expected(vector, "last", "now", "proof")
+
+
+def test_tiles_lie_where_the_vectors_say() -> None:
+    assert {tile.path: text(data) for tile, data in tile_files()} == VECTORS["tiles"]
+    for path, (level, index, width) in VECTORS["paths"].items():
+        assert Tile(level, int(index), width).path == path
+
+
+def test_there_are_vectors_for_every_reason() -> None:
     seen = {
-        one["refused"]["id"] for section in ("receipts", "histories") for one in VECTORS[section] if "refused" in one
+        one["refused"]["id"]
+        for section in ("receipts", "histories", "growths")
+        for one in VECTORS[section]
+        if "refused" in one
     }
-    assert seen == {f"VER-{number:02}" for number in (1, 2, 3, 4, 7, 8, 9, 13, 14)}
+    assert seen == {f"VER-{number:02}" for number in (1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 13, 14)}

@@ -15,7 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from regard_client.verify.checkpoint import Checkpoint
 from regard_client.verify.hashing import EMPTY_ROOT
+from regard_client.verify.history import require_growth
 from regard_client.verify.keys import Type
 from regard_client.verify.notes import Note, Signature
 from regard_client.verify.places import place_of, require_no_gap
@@ -23,8 +25,11 @@ from regard_client.verify.policy import Policy, parse_policy
 from regard_client.verify.proof import TlogProof
 from regard_client.verify.reasons import Unverified
 from regard_client.verify.receipt import Receipt, Step, parse_receipt, verify_receipt
+from regard_client.verify.tiles import WIDTH, Tile, tiles
+from regard_client.verify.tree import Proof, consistency_proof
 from tests.unit.verify import test_places, test_policy, test_receipt
-from tests.unit.verify.receipts import COMPANY, COUNCIL, LOG, LOG_MLDSA, POLICY, THIRD, key, receipt
+from tests.unit.verify.logs import Log
+from tests.unit.verify.receipts import COMPANY, COUNCIL, LOG, LOG_MLDSA, ORIGIN, POLICY, THIRD, key, receipt
 
 FILE = Path(__file__).with_name("vectors.json")
 STRANGER = key("stranger.example", Type.COSIGNATURE_ED25519)
@@ -145,6 +150,54 @@ def histories() -> Iterator[tuple[str, list[Receipt]]]:
         yield f"{index} of {of}", [test_places.receipt(group="g", revision=revision, index=index, of=of, previous="")]
 
 
+GROWN = 300
+"""Entries of the log that grows: two tiles of hashes, and one above them."""
+
+
+def growths() -> Iterator[tuple[str, Note, Note, Proof]]:
+    """(what it is, checkpoint accepted before, checkpoint now, what is to prove that the log has only grown)."""
+    log, fork = Log.of(GROWN), Log.of(GROWN, fork_at=100)
+    for old in (0, 1, 2, 3, 44, 100, 128, 255, 256, 257, 299, 300):
+        proof = consistency_proof(old, GROWN, log.nodes)
+        yield f"from {old}", log.note(old), log.note(), proof
+        if old > 100:
+            yield f"from {old} of a fork", fork.note(old), log.note(), proof
+        if proof:
+            yield f"from {old} without the proof's end", log.note(old), log.note(), proof[:-1]
+            yield f"from {old} with a longer proof", log.note(old), log.note(), (*proof, proof[0])
+            yield f"from {old} with another proof", log.note(old), log.note(), (*proof[1:], proof[0])
+    yield "from more", log.note(), log.note(200), ()
+    empty = str(Checkpoint("other.example/log", 0, EMPTY_ROOT))
+    yield "from another log", Note(empty, (LOG.sign(empty),)), log.note(), ()
+    for size, root in ((0, log.leaves[0]), (0, EMPTY_ROOT)):
+        text = str(Checkpoint(ORIGIN, size, root))
+        yield f"from nothing with the root {root.hex()[:4]}", Note(text, (LOG.sign(text),)), log.note(0), ()
+
+
+def growth_outcome(last: Note, now: Note, proof: Proof) -> dict[str, Any]:
+    """That a log has only grown, or why it has not."""
+    try:
+        require_growth(last, now, lambda old, new: proof)
+    except Unverified as refused:
+        return {"refused": told(refused)}
+    return {}
+
+
+def tile_files() -> Iterator[tuple[Tile, bytes]]:
+    """The tiles of the log that grows."""
+    nodes = Log.of(GROWN).nodes
+    for tile in tiles(GROWN):
+        yield tile, b"".join(nodes(8 * tile.level, WIDTH * tile.index + at) for at in range(tile.width))
+
+
+PATHS = [
+    Tile(level, index, width)
+    for level in (0, 1, 63)
+    for index in (0, 7, 999, 1000, 1_234_067, 2**60)
+    for width in (1, 255, 256)
+]
+
+
 def cases(test: Any) -> list[Any]:
     """The values that a test is tried with: its one parameter's, or its first's."""
     (mark,) = (one for one in test.pytestmark if one.name == "parametrize")
@@ -200,6 +253,18 @@ def vectors() -> dict[str, Any]:
             }
             for name, made in histories()
         ],
+        "growths": [
+            {
+                "name": name,
+                "last": text(bytes(last)),
+                "now": text(bytes(now)),
+                "proof": [text(one) for one in proof],
+                **growth_outcome(last, now, proof),
+            }
+            for name, last, now, proof in growths()
+        ],
+        "tiles": {tile.path: text(data) for tile, data in tile_files()},
+        "paths": {tile.path: [tile.level, str(tile.index), tile.width] for tile in PATHS},
     }
 
 

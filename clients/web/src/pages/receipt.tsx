@@ -8,12 +8,15 @@ import { ledger } from "../api/calls.ts";
 import { queries } from "../app/queries.ts";
 import type { LedgerEntry } from "../gen/regard/audit/v1/audit_pb.ts";
 import { keyOf, ledgerKey, type Ledger } from "../parts/accesses.ts";
+import { lookAgain } from "../parts/log-memory.ts";
 import { Moment } from "../parts/moments.tsx";
 import { useNames } from "../parts/names.ts";
 import { type Examined, examine, type Finding } from "../parts/receipt-check.ts";
 import { Loading, Refused } from "../parts/states.tsx";
 import { type Trust, trust, trustInstead } from "../parts/trust.ts";
+import type { Checkpoint } from "../verify/checkpoint.ts";
 import { shownName } from "../verify/policy.ts";
+import { Unverified } from "../verify/reasons.ts";
 
 const route = getRouteApi("/signed-in/groups/$groupId/looked/$accessId");
 
@@ -66,11 +69,16 @@ function Verification({ receipt, policy, groupId, accessId }: Shown) {
     () => examine(receipt, policy, { groupId, accessId, line }),
     [receipt, policy, groupId, accessId, line],
   );
+  const witnessed = Boolean(examined.verified?.vouched.witnesses.size);
+  const looked = useLookAgain(policy, examined.verified?.vouched.checkpoint);
   const good = !examined.refused && !examined.other;
+  const changed = looked.error instanceof Unverified;
   return (
     <>
-      <p role="status" className={good ? "verdict good" : "verdict bad"}>
-        {good ? (
+      <p role="status" className={good && !changed ? "verdict good" : "verdict bad"}>
+        {good && changed ? (
+          <Trans>✗ This receipt is good, and the log is not what it was. Keep the receipt, and report it.</Trans>
+        ) : good ? (
           <Trans>✓ This receipt is good: every step below was verified in this browser.</Trans>
         ) : (
           <Trans>✗ This receipt does not prove what is shown. Keep it, and report it.</Trans>
@@ -78,11 +86,12 @@ function Verification({ receipt, policy, groupId, accessId }: Shown) {
       </p>
       <ol className="steps">
         {examined.steps.map((step) => (
-          <li key={step.id}>
-            <Step step={step} unwitnessed={!examined.verified?.vouched.witnesses.size} />
+          <li key={step.id} className={step.id === "witnessed" && !witnessed ? "open" : ""}>
+            <Step step={step} witnessed={witnessed} />
           </li>
         ))}
         <Failure examined={examined} />
+        {examined.verified && <SameForEveryone looked={looked} />}
       </ol>
       <Proven examined={examined} />
       <Keep receipt={receipt} name={`${accessId}.tlog-proof`} />
@@ -90,20 +99,20 @@ function Verification({ receipt, policy, groupId, accessId }: Shown) {
   );
 }
 
-function Step({ step, unwitnessed }: { step: Finding; unwitnessed: boolean }) {
+function Step({ step, witnessed }: { step: Finding; witnessed: boolean }) {
   const { i18n } = useLingui();
   return (
     <>
       <strong>
-        {step.id === "witnessed" && unwitnessed ? "○ " : "✓ "}
-        <Title id={step.id} unwitnessed={unwitnessed} />
+        {step.id === "witnessed" && !witnessed ? "○ " : "✓ "}
+        <Title id={step.id} witnessed={witnessed} />
       </strong>
       <p className="quiet">{i18n.locale === "fr" ? step.fr : step.en}</p>
     </>
   );
 }
 
-function Title({ id, unwitnessed }: { id: Finding["id"]; unwitnessed: boolean }) {
+function Title({ id, witnessed }: { id: Finding["id"]; witnessed: boolean }) {
   switch (id) {
     case "read":
       return <Trans>It is a receipt</Trans>;
@@ -112,7 +121,7 @@ function Title({ id, unwitnessed }: { id: Finding["id"]; unwitnessed: boolean })
     case "signed":
       return <Trans>The log has signed</Trans>;
     case "witnessed":
-      return unwitnessed ? <Trans>No witness is asked for</Trans> : <Trans>Witnesses saw the same log</Trans>;
+      return witnessed ? <Trans>Witnesses saw the same log</Trans> : <Trans>No witness is asked for</Trans>;
     case "included":
       return <Trans>It is in the log</Trans>;
     case "asked":
@@ -120,6 +129,73 @@ function Title({ id, unwitnessed }: { id: Finding["id"]; unwitnessed: boolean })
     case "line":
       return <Trans>The ledger says the same</Trans>;
   }
+}
+
+function useLookAgain(policy: string, tree: Checkpoint | undefined) {
+  return useQuery({
+    queryKey: ["log", policy, tree?.origin, String(tree?.size)],
+    queryFn: () => lookAgain(policy, tree!),
+    enabled: tree !== undefined,
+    // A cache on the way may show the log as it was a second ago.
+    retry: (failures, error) => failures === 0 && error instanceof Unverified && error.id === "VER-10",
+    retryDelay: 2000,
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+}
+
+/** That the log which this receipt is in is the one that everybody is shown, and that it forgets nothing. */
+function SameForEveryone({ looked }: { looked: ReturnType<typeof useLookAgain> }) {
+  const { i18n } = useLingui();
+  if (looked.data) {
+    const [now, before] = [String(looked.data.now), String(looked.data.before)];
+    return (
+      <li>
+        <strong>
+          {"✓ "}
+          <Trans>The same log for everyone</Trans>
+        </strong>
+        <p className="quiet">
+          <Trans>
+            The log that everybody is shown, which was asked for without saying who asks, has {now} entries, and contains
+            this receipt’s tree.
+          </Trans>{" "}
+          {looked.data.before === undefined ? (
+            <Trans>This browser keeps it in mind: what it shows next time must contain it.</Trans>
+          ) : (
+            <Trans>It contains the {before} that this browser saw last time, unchanged.</Trans>
+          )}
+        </p>
+      </li>
+    );
+  }
+  if (looked.error instanceof Unverified) {
+    const language = i18n.locale === "fr" ? "fr" : "en";
+    return (
+      <li className="failed" role="alert">
+        <strong>
+          {"✗ "}
+          {looked.error.sentence(language)}
+        </strong>
+        <p>{looked.error.remedy(language)}</p>
+        <p className="quiet">{looked.error.id}</p>
+      </li>
+    );
+  }
+  return (
+    <li className="open">
+      <strong>
+        {"○ "}
+        <Trans>The same log for everyone</Trans>
+      </strong>
+      <p className="quiet">
+        {looked.isPending ? (
+          <Trans>Comparing with the log that everybody is shown…</Trans>
+        ) : (
+          <Trans>The public log can’t be reached now, so that it was not compared. The receipt is good all the same.</Trans>
+        )}
+      </p>
+    </li>
+  );
 }
 
 function Failure({ examined: { refused, other } }: { examined: Examined }) {

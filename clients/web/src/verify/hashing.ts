@@ -33,6 +33,9 @@ export function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
   return sha256(joined(Uint8Array.of(1), left, right));
 }
 
+/** The root of the tree without entries. */
+export const EMPTY_ROOT = sha256(new Uint8Array());
+
 /** Bytes one after the other. */
 export function joined(...parts: Uint8Array[]): Uint8Array {
   const whole = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));

@@ -70,6 +70,20 @@ export const NOT_INCLUDED: Reason = {
   remedyEn: "The record or its proof was changed. Keep the file, and report it.",
   remedyFr: "L’enregistrement ou sa preuve a été modifié. Gardez le fichier et signalez-le.",
 };
+export const NOT_CONSISTENT: Reason = {
+  id: "VER-05",
+  en: "The log of size {old} is not the beginning of the log of size {new}: its past was changed.",
+  fr: "Le journal de taille {old} n’est pas le début de celui de taille {new} : son passé a été modifié.",
+  remedyEn: "Keep both checkpoints with the proof, and report them: the log has forked.",
+  remedyFr: "Gardez les deux points de contrôle avec la preuve et signalez-les : le journal a bifurqué.",
+};
+export const OTHER_LOG: Reason = {
+  id: "VER-06",
+  en: "This is the log {origin}, not {wanted}.",
+  fr: "C’est le journal {origin}, pas {wanted}.",
+  remedyEn: "Check which log the file or the address belongs to.",
+  remedyFr: "Vérifiez de quel journal viennent le fichier ou l’adresse.",
+};
 export const UNKNOWN_LOG: Reason = {
   id: "VER-07",
   en: "The policy knows no log called {origin}.",
@@ -90,6 +104,20 @@ export const UNKNOWN_SIGNATURE: Reason = {
   fr: "Le reçu porte une signature de {name} dont la politique n’a pas la clé : personne ne peut la vérifier.",
   remedyEn: "If the organisation has changed its keys, use its current policy file; otherwise the file was changed.",
   remedyFr: "Si l’organisation a changé de clés, utilisez sa politique actuelle ; sinon, le fichier a été modifié.",
+};
+export const ROLLED_BACK: Reason = {
+  id: "VER-10",
+  en: "The log shows {new} entries, and has shown {old} before: what was in it is gone.",
+  fr: "Le journal montre {new} entrées, et en a montré {old} auparavant : une partie a disparu.",
+  remedyEn: "Try again in a minute. If it stays so, keep the evidence, and show it to a witness.",
+  remedyFr: "Réessayez dans une minute. Sinon, gardez les preuves et montrez-les à un témoin.",
+};
+export const FORKED: Reason = {
+  id: "VER-11",
+  en: "The log has forked: its {old} entries seen before are not the beginning of the {new} that it shows now.",
+  fr: "Le journal a bifurqué : ses {old} entrées déjà vues ne sont pas le début des {new} qu’il montre maintenant.",
+  remedyEn: "Keep the evidence, which is signed by the log, and show it to a witness and to the works council.",
+  remedyFr: "Gardez les preuves, signées par le journal, et montrez-les à un témoin et au comité d’entreprise.",
 };
 export const PLACE_MISSING: Reason = {
   id: "VER-13",

@@ -2,8 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
+from types import MappingProxyType
+from typing import Any
 
 import sqlalchemy as sa
 from regard.common.v1.common_pb2 import Level
@@ -54,6 +56,29 @@ class MessageRow:
     """Who reacted, by emoji."""
 
 
+_UNBOUNDED = 2**63 - 1
+
+# Built once: to build a statement takes longer than to carry it out.
+_MESSAGES = sa.select(*(MESSAGES.c[one.name] for one in fields(MessageRow) if one.name != "reactions"))
+_THESE = _MESSAGES.where(MESSAGES.c.message_id.in_(sa.bindparam("ids", expanding=True)))
+_BEFORE = (
+    _MESSAGES.where(
+        MESSAGES.c.room_id == sa.bindparam("in_room"),
+        MESSAGES.c.level.in_(sa.bindparam("at_levels", expanding=True)),
+        MESSAGES.c.sequence < sa.bindparam("below"),
+        MESSAGES.c.sent_at_us >= sa.bindparam("since_us"),
+        MESSAGES.c.sent_at_us < sa.bindparam("before_us"),
+    )
+    .order_by(MESSAGES.c.sequence.desc())
+    .limit(sa.bindparam("most"))
+)
+_REACTIONS = (
+    sa.select(REACTIONS)
+    .where(REACTIONS.c.message_id.in_(sa.bindparam("ids", expanding=True)))
+    .order_by(REACTIONS.c.emoji, REACTIONS.c.person_id)
+)
+
+
 def _rooms() -> sa.Select[tuple[object, ...]]:
     last_sequence = (
         sa.select(sa.func.max(MESSAGES.c.sequence)).where(MESSAGES.c.room_id == ROOMS.c.room_id).scalar_subquery()
@@ -98,7 +123,7 @@ def marks_of(tx: sa.Connection, person_id: str, room_ids: Collection[str]) -> di
 
 def message(tx: sa.Connection, room_id: str, message_id: str) -> MessageRow | None:
     """One message of a room, or None."""
-    found = _messages(tx, MESSAGES.c.message_id == message_id, MESSAGES.c.room_id == room_id)
+    found = _messages(tx, _MESSAGES.where(MESSAGES.c.message_id == message_id, MESSAGES.c.room_id == room_id))
     return found[0] if found else None
 
 
@@ -113,14 +138,15 @@ def messages_before(
     limit: int,
 ) -> list[MessageRow]:
     """A room's messages at these levels, newest first."""
-    conditions = [MESSAGES.c.room_id == room_id, MESSAGES.c.level.in_(levels)]
-    if since is not None:
-        conditions.append(MESSAGES.c.sent_at_us >= microseconds(since))
-    if before_sequence is not None:
-        conditions.append(MESSAGES.c.sequence < before_sequence)
-    if before is not None:
-        conditions.append(MESSAGES.c.sent_at_us < microseconds(before))
-    return _messages(tx, *conditions, order=MESSAGES.c.sequence.desc(), limit=limit)
+    bounds = {
+        "in_room": room_id,
+        "at_levels": list(levels),
+        "below": _UNBOUNDED if before_sequence is None else before_sequence,
+        "since_us": -_UNBOUNDED if since is None else microseconds(since),
+        "before_us": _UNBOUNDED if before is None else microseconds(before),
+        "most": limit,
+    }
+    return _messages(tx, _BEFORE, bounds)
 
 
 def messages_changed(
@@ -140,12 +166,12 @@ def messages_changed(
         sa.and_(MESSAGES.c.room_id.in_(room_ids), MESSAGES.c.position > after, MESSAGES.c.position <= up_to)
         for (after, up_to), room_ids in rooms.items()
     ]
-    return _messages(tx, sa.or_(*changed), order=MESSAGES.c.position, limit=limit)
+    return _messages(tx, _MESSAGES.where(sa.or_(*changed)).order_by(MESSAGES.c.position).limit(limit))
 
 
 def messages_by_id(tx: sa.Connection, message_ids: Collection[str]) -> dict[str, MessageRow]:
     """These messages, by id."""
-    return {row.message_id: row for row in _messages(tx, MESSAGES.c.message_id.in_(message_ids))}
+    return {row.message_id: row for row in _messages(tx, _THESE, {"ids": list(message_ids)})}
 
 
 def present(tx: sa.Connection, message_ids: Collection[str]) -> set[str]:
@@ -154,20 +180,11 @@ def present(tx: sa.Connection, message_ids: Collection[str]) -> set[str]:
 
 
 def _messages(
-    tx: sa.Connection,
-    *conditions: sa.ColumnElement[bool],
-    order: sa.ColumnElement[int] | None = None,
-    limit: int | None = None,
+    tx: sa.Connection, statement: sa.Select[Any], values: Mapping[str, object] = MappingProxyType({})
 ) -> list[MessageRow]:
-    found = tx.execute(sa.select(MESSAGES).where(*conditions).order_by(order).limit(limit))
-    rows = [dict(row) for row in found.mappings()]
+    rows = tx.execute(statement, values).all()
     reactions: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     if rows:
-        given = tx.execute(
-            sa.select(REACTIONS)
-            .where(REACTIONS.c.message_id.in_([row["message_id"] for row in rows]))
-            .order_by(REACTIONS.c.emoji, REACTIONS.c.person_id)
-        )
-        for message_id, person_id, emoji in given:
+        for message_id, person_id, emoji in tx.execute(_REACTIONS, {"ids": [row.message_id for row in rows]}):
             reactions[message_id][emoji].append(person_id)
-    return [MessageRow(**row, reactions=reactions.get(row["message_id"], {})) for row in rows]
+    return [MessageRow(*(*row, reactions.get(row.message_id, {}))) for row in rows]

@@ -12,6 +12,7 @@ from regard.common.v1.common_pb2 import PageInfo, PageRequest
 
 from services.audit.auditors import Asked, Auditors, Why
 from services.audit.ledger import Ledger, Part, Period
+from services.audit.opening import LogOpening
 from services.audit.queries import HOURS_PER_DAY, Day, Page
 from services.audit.refusals import ENDS_BEFORE_IT_BEGINS, GROUP_NEEDED, OBJECT_NEEDED
 from services.audit.shown import entry
@@ -65,8 +66,9 @@ class LedgerApi(LedgerServiceServicer):
 class AuditQueryApi(AuditQueryServiceServicer):
     """The ledger, for auditors."""
 
-    def __init__(self, auditors: Auditors) -> None:
+    def __init__(self, auditors: Auditors, opening: LogOpening) -> None:
         self._auditors = auditors
+        self._opening = opening
 
     async def SearchAccesses(self, request: pb.SearchAccessesRequest, context: Context) -> pb.SearchAccessesResponse:
         page = await self._auditors.search(rpc.caller(), _asked(request), _part(request.page))
@@ -75,6 +77,12 @@ class AuditQueryApi(AuditQueryServiceServicer):
     async def GetStatistics(self, request: pb.GetStatisticsRequest, context: Context) -> pb.GetStatisticsResponse:
         days = await self._auditors.statistics(rpc.caller(), _asked(request.query))
         return pb.GetStatisticsResponse(counts=[_count(day) for day in days])
+
+    async def OpenLog(self, request: pb.OpenLogRequest, context: Context) -> AsyncIterator[pb.OpenLogResponse]:
+        why = Why(request.purpose, request.purpose_reference)
+        async with aclosing(self._opening.frames(rpc.caller(), why, request.first, request.size)) as frames:
+            async for frame in frames:
+                yield frame
 
 
 def _asked(request: pb.SearchAccessesRequest) -> Asked:

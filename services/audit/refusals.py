@@ -162,3 +162,19 @@ LONG_RETENTION = refusal(
     remedy_en="Say why in REGARD_LEDGER_JUSTIFICATION, or keep them for at most 12 months.",
     remedy_fr="Dites pourquoi dans REGARD_LEDGER_JUSTIFICATION, ou gardez-les au plus 12 mois.",
 )
+LOG_NOT_SO_LARGE = refusal(
+    "AUD-51",
+    Kind.FAILED_PRECONDITION,
+    en="The published log has {size} entries, fewer than were asked for.",
+    fr="Le journal publié a {size} entrées, moins que demandé.",
+    remedy_en="Ask for size 0, and go on from a size that the first frame told.",
+    remedy_fr="Demandez la taille 0, et poursuivez avec une taille que la première trame a indiquée.",
+)
+ERASED_MEANWHILE = refusal(
+    "AUD-52",
+    Kind.UNAVAILABLE,
+    en="Entries were erased, and their tombstone is not among the first {size} entries of the log.",
+    fr="Des entrées ont été effacées, et la mention n’en est pas dans les {size} premières entrées du journal.",
+    remedy_en="Begin again in a few seconds, with size 0.",
+    remedy_fr="Recommencez dans quelques secondes, avec la taille 0.",
+)

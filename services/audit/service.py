@@ -11,6 +11,7 @@ from services.audit.auditors import Auditors
 from services.audit.ledger import Ledger
 from services.audit.ledgercheck import ledger_against_streams
 from services.audit.log.transparency import TransparencyLog
+from services.audit.opening import LogOpening
 from services.audit.views import ledger
 from services.audit.watch import Watch
 from services.common.kernel import Kernel, Service
@@ -28,7 +29,7 @@ def build(settings: Settings, kernel: Kernel) -> Service:
                 add_LedgerServiceServicer_to_server,
                 LedgerApi(Ledger(guard, database, log), Watch(guard, database, view)),
             ),
-            (add_AuditQueryServiceServicer_to_server, AuditQueryApi(Auditors(guard, database))),
+            (add_AuditQueryServiceServicer_to_server, AuditQueryApi(Auditors(guard, database), LogOpening(guard, log))),
         ),
         projections=(view,),
         checks=(ledger_against_streams(*streams, settings.ledger_retention), log.check()),

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from regard_client.cli.app import app
 from regard_client.errors import RegardError
 from regard_client.log import LastSeen, TransparencyLog
-from regard_client.monitor import Counts, Opening, explain, parse_opening, verified_entries
+from regard_client.monitor import Counts, Opening, explain, format_head, parse_opening, verified_entries
 from regard_client.verify.checkpoint import parse_checkpoint
 from regard_client.verify.hashing import format_hash
 from regard_client.verify.history import require_growth
@@ -171,15 +171,17 @@ def counted(openings: list[Opening], given: list[Opening], now: datetime = NOW) 
 
 def test_entries_are_explained_and_the_counts_add_up() -> None:
     given = [one for one in EXPLAINED if one.index not in {2, 3, 7, 8}]
-    assert counted(EXPLAINED, given) == Counts(open=3, chaff=2, sealed=3, erased=1, unexplained=0)
-    assert counted(EXPLAINED, EXPLAINED) == Counts(open=7, chaff=2, sealed=0, erased=0, unexplained=0)
+    assert counted(EXPLAINED, given) == Counts(open=3, chaff=2, sealed=3, erased=1, withheld=0, unexplained=0)
+    assert counted(EXPLAINED, EXPLAINED) == Counts(open=7, chaff=2, sealed=0, erased=0, withheld=0, unexplained=0)
+    kept_back = [replace(one, salt=b"", record=b"") if one.index in {0, 8} else one for one in EXPLAINED]
+    assert counted(EXPLAINED, kept_back) == Counts(open=5, chaff=2, sealed=0, erased=0, withheld=2, unexplained=0)
 
 
 def test_what_nobody_opens_or_accounts_for_is_unexplained() -> None:
-    assert counted(EXPLAINED, []) == Counts(0, 0, 0, 0, unexplained=9)
+    assert counted(EXPLAINED, []) == Counts(0, 0, 0, 0, 0, unexplained=9)
     without = [one for one in EXPLAINED if one.index not in {0, 2, 3, 7, 8}]
     assert counted(EXPLAINED, without).unexplained == 1
-    assert counted(EXPLAINED, without, datetime(2026, 8, 1, tzinfo=UTC)) == Counts(2, 2, 0, 1, unexplained=4)
+    assert counted(EXPLAINED, without, datetime(2026, 8, 1, tzinfo=UTC)) == Counts(2, 2, 0, 1, 0, unexplained=4)
 
 
 def test_what_does_not_open_an_entry_is_refused() -> None:
@@ -314,7 +316,7 @@ def test_the_command_looks_at_a_log_and_monitors_it(regard: Command, tmp_path: P
     tree.write(folder, 200)
     regard.policy.write_bytes(bytes(ONLY_LOG))
     openings, published = tmp_path / "openings", tmp_path / "counts.json"
-    openings.write_text("".join(map(str, tree.openings)))
+    openings.write_text("".join((format_head(bytes(tree.note(300))), *map(str, tree.openings))))
     with served(folder) as url:
         looked = regard("log", "--log", url)
         assert looked.exit_code == 0, looked.stderr
@@ -333,8 +335,17 @@ def test_the_command_looks_at_a_log_and_monitors_it(regard: Command, tmp_path: P
             0,
         ]
         assert ONLY_LOG.open(counts["checkpoint"].encode()).checkpoint.size == 300
-        openings.write_text("".join(map(str, tree.openings[1:])))
+        openings.write_text("".join((format_head(bytes(tree.note(300))), *map(str, tree.openings[1:]))))
         assert regard("monitor", "--log", url, "--openings", openings).exit_code == 4
+        # What opens a part is counted for that part, if it was a part of this log.
+        openings.write_text("".join((format_head(bytes(tree.note(120))), *map(str, tree.openings[:120]))))
+        done = regard("monitor", "--log", url, "--openings", openings, "--publish", published)
+        assert (done.exit_code, json.loads(published.read_text())["size"]) == (0, 120)
+        other = Log(tree.openings[60:])
+        openings.write_text("".join((format_head(bytes(other.note(120))), *map(str, tree.openings[:120]))))
+        assert "MON-02" in regard("monitor", "--log", url, "--openings", openings).stderr
+        openings.write_text("".join(map(str, tree.openings)))
+        assert "VER-01" in regard("monitor", "--log", url, "--openings", openings).stderr
         shutil.rmtree(folder / "tile")
         Log.of(301, fork_at=7).write(folder)
         forked = regard("log", "--log", url)

@@ -68,3 +68,16 @@ def test_another_policy_is_not_trusted_in_its_place(company: Company, tmp_path: 
     refused = regard("trust", "--policy", str(other))
     assert refused.exit_code == 1
     assert "says otherwise" in refused.output
+
+
+def test_an_auditor_gets_what_opens_the_log_and_a_monitor_counts_it(company: Company, tmp_path: Path) -> None:
+    regard, openings, counts = Command(company, tmp_path / "config"), tmp_path / "openings", tmp_path / "counts.json"
+    done(regard("trust"))
+    assert "RPC-07" in regard("openings", str(openings), "--reference", "2026-16", who="leo").output
+    assert not list(tmp_path.glob("openings*"))
+    done(regard("openings", str(openings), "--reference", "2026-16", who="awa"))
+    assert openings.stat().st_mode & 0o77 == 0
+    done(regard("monitor", "--openings", str(openings), "--publish", str(counts)))
+    said = json.loads(counts.read_text())
+    assert sum(said[name] for name in ("open", "chaff", "sealed", "erased", "withheld")) == said["size"]
+    assert said["unexplained"] == 0 < said["open"]

@@ -1,14 +1,16 @@
 """Monitoring: the whole log read again, every file compared with the signed root, and every entry explained.
 
 Anybody can monitor that the log only grows and is what it says. To explain entries takes what opens them, which an
-auditor has; then each is one of four: open (its record is known), chaff (it stands for nothing), sealed (its record
-will be known at a date that is not past) or erased (a tombstone says why). Their counts add up to the size, or
+auditor has; then each is one of five: open (its record is known), chaff (it stands for nothing), sealed (its record
+will be known at a date that is not past), erased (a tombstone says why) or withheld (its group’s rules keep it from
+auditors; those who may read the group’s ledger can prove it by a receipt). Their counts add up to the size, or
 something is unexplained, which must never be.
 """
 
 import base64
 import json
 from bisect import bisect_left, bisect_right
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -47,11 +49,16 @@ NOT_OPENED = Reason(
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What opens entry `index`."""
+    """What opens entry `index`; without salt and record, it is withheld."""
 
     index: int
     salt: bytes
     record: bytes
+
+    @property
+    def withheld(self) -> bool:
+        """Whether it opens nothing, and says only that the entry exists."""
+        return not self.salt and not self.record
 
     def __str__(self) -> str:
         """One line of an openings file: JSON with the salt and the record in base64."""
@@ -71,9 +78,25 @@ def parse_opening(line: str) -> Opening:
     raise malformed("opening", '{"index": n, "salt": base64, "record": base64}')
 
 
-def read_openings(file: Path) -> Iterator[Opening]:
-    """The openings in a file, one a line. Raises Unverified, OSError."""
+def format_head(checkpoint: bytes) -> str:
+    """The first line of an openings file: the signed checkpoint up to whose size it opens entries."""
+    return json.dumps({"checkpoint": base64.b64encode(checkpoint).decode()}) + "\n"
+
+
+def read_head(file: Path) -> bytes:
+    """The signed checkpoint in the first line of an openings file. Raises Unverified, OSError."""
     with file.open(encoding="utf-8", errors="replace") as lines:
+        line = lines.readline()
+    try:
+        return base64.b64decode(json.loads(line)["checkpoint"], validate=True)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise malformed("openings", '{"checkpoint": base64} in its first line') from None
+
+
+def read_openings(file: Path) -> Iterator[Opening]:
+    """The openings in a file, one a line after the first. Raises Unverified, OSError."""
+    with file.open(encoding="utf-8", errors="replace") as lines:
+        next(lines, None)
         yield from map(parse_opening, lines)
 
 
@@ -85,6 +108,7 @@ class Counts:
     chaff: int
     sealed: int
     erased: int
+    withheld: int
     unexplained: int
 
 
@@ -105,6 +129,24 @@ def verified_entries(log: TransparencyLog, checkpoint: Checkpoint) -> Iterator[t
     levels.end()
     if frontier.root() != checkpoint.root:
         raise OTHER_ROOT(size=checkpoint.size, evidence={"checkpoint": str(checkpoint).encode()})
+
+
+def explained_up_to(
+    entries: Iterator[tuple[int, bytes]], tree: Checkpoint, openings: Iterable[Opening], now: datetime
+) -> Counts:
+    """What each of the first entries is that `tree` has; all the others are read too. Raises Unverified."""
+    frontier = Frontier()
+
+    def first() -> Iterator[tuple[int, bytes]]:
+        while frontier.size < tree.size and (found := next(entries, None)):
+            frontier.add(leaf_hash(found[1]))
+            yield found
+
+    counts = explain(first(), openings, now)
+    deque(entries, maxlen=0)
+    if (frontier.size, frontier.root()) != (tree.size, tree.root):
+        raise OTHER_ROOT(size=tree.size, evidence={"checkpoint": str(tree).encode()})
+    return counts
 
 
 class _Levels:
@@ -143,27 +185,31 @@ def explain(entries: Iterable[tuple[int, bytes]], openings: Iterable[Opening], n
     """What each entry is, by what opens it; `openings` in the order of their entries. Raises Unverified."""
     given = iter(openings)
     opening = next(given, None)
-    opened, closed = 0, list[int]()
+    opened, withheld, closed = 0, 0, list[int]()
     chaff, erased, sealed = 0, list[Run](), list[Run]()
     for index, one in entries:
         if opening is None or opening.index != index:
             closed.append(index)
             continue
-        record = _opened(opening, one)
-        opened += 1
-        match record["kind"]:
-            case "chaff":
-                chaff += 1
-            case "tombstone":
-                erased += _runs(record)
-            case "sealed" if _until(record) >= now:
-                sealed += _runs(record)
+        if opening.withheld:
+            withheld += 1
+        else:
+            record = _opened(opening, one)
+            opened += 1
+            match record["kind"]:
+                case "chaff":
+                    chaff += 1
+                case "tombstone":
+                    erased += _runs(record)
+                case "sealed" if _until(record) >= now:
+                    sealed += _runs(record)
         opening = next(given, None)
     if opening is not None:
         raise NOT_OPENED(index=opening.index, evidence={"record": opening.record})
     gone = _within(closed, erased)
     later = _within(closed, sealed) - gone
-    return Counts(opened - chaff, chaff, len(later), len(gone), len(closed) - len(later) - len(gone))
+    unexplained = len(closed) - len(later) - len(gone)
+    return Counts(opened - chaff, chaff, len(later), len(gone), withheld, unexplained)
 
 
 def _opened(opening: Opening, one: bytes) -> Record:

@@ -15,6 +15,7 @@ from services.audit.log.forgetting import Forgetting, Retention
 from services.audit.log.intake import Intake
 from services.audit.log.keys import LogKeys, log_keys
 from services.audit.log.logcheck import COMPARED, NAME, LogCheck
+from services.audit.log.openings import Openings
 from services.audit.log.pace import Pace
 from services.audit.log.receipts import Receipts
 from services.audit.log.sequencer import Sequencer
@@ -79,6 +80,10 @@ class TransparencyLog:
         """What makes receipts."""
         keys = await self.keys()
         return Receipts(self._storage, self._shown(keys), self._vault, keys)
+
+    async def openings(self) -> Openings:
+        """What opens the entries of the log."""
+        return Openings(self._vault, await self.keys())
 
     async def _checked(self) -> Checked:
         if await self._vault.lock() is None:

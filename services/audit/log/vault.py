@@ -100,9 +100,10 @@ class Lock:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A record with what opens it; None where that was erased."""
+    """A record with what opens it; None where that was erased. `group_id`: empty for tombstones."""
 
     number: int
+    group_id: str
     commitment: Commitment
     salt: bytes | None
     record: bytes | None
@@ -193,16 +194,17 @@ class Vault:
 
     async def rows_at(self, first_leaf: int, end_leaf: int) -> dict[int, Row]:
         """The rows that are leaves in that range, by leaf; whatever is not there is chaff."""
-        runs = sa.select(RUNS).where(RUNS.c.first_leaf < end_leaf, RUNS.c.first_leaf + RUNS.c.rows > first_leaf)
-        found: dict[int, Row] = {}
+        overlapping = (RUNS.c.first_leaf < end_leaf, RUNS.c.first_leaf + RUNS.c.rows > first_leaf)
+        leaves: dict[int, int] = {}
         async with self._database.read() as connection:
-            for run in (await connection.execute(runs)).all():
-                first = run.first_row + max(0, first_leaf - run.first_leaf)
-                end = run.first_row + min(run.rows, end_leaf - run.first_leaf)
-                chosen = sa.select(RECORDS).where(RECORDS.c.number >= first, RECORDS.c.number < end)
-                for row in await connection.execute(chosen):
-                    found[run.first_leaf + row.number - run.first_row] = _row(row)
-        return found
+            for run in await connection.execute(sa.select(RUNS).where(*overlapping)):
+                for leaf in range(max(first_leaf, run.first_leaf), min(end_leaf, run.first_leaf + run.rows)):
+                    leaves[run.first_row + leaf - run.first_leaf] = leaf
+            if not leaves:
+                return {}
+            chosen = sa.select(RECORDS).where(RECORDS.c.number.between(min(leaves), max(leaves)))
+            in_order = chosen.order_by(RECORDS.c.number)
+            return {leaves[row.number]: _row(row) for row in await connection.execute(in_order)}
 
     async def find(self, group_id: str, access_id: str) -> Row | None:
         """The record of an access itself: the first that is about it. None if there is none."""
@@ -233,4 +235,4 @@ class Vault:
 
 
 def _row(row: sa.Row[tuple[object, ...]]) -> Row:
-    return Row(row.number, Commitment(row.commitment), row.salt, row.record, row.tombstone)
+    return Row(row.number, row.group_id, Commitment(row.commitment), row.salt, row.record, row.tombstone)

@@ -49,6 +49,10 @@ _AGAIN_S = 1.0
 Frame = TypeVar("Frame", SubscribeResponse, WatchAccessesResponse)
 
 GroupName = Annotated[str, typer.Argument(help="Name of a group, the beginning of it, or its id.")]
+Reference = Annotated[str, typer.Option(help="Reference of the purpose, such as an audit's number.")]
+PurposeName = Annotated[
+    str, typer.Option(help="internal_audit, security_incident, data_subject_request or legal_obligation.")
+]
 Limit = Annotated[int, typer.Option(help="Most lines to show.", min=1, max=_LARGEST_PAGE)]
 
 
@@ -242,27 +246,29 @@ def ledger(
 
 def audit(
     group: Annotated[list[str], typer.Argument(help="Ids of the groups to search.")],
-    reference: Annotated[str, typer.Option(help="Reference of the purpose, such as an audit's number.")],
-    purpose: Annotated[
-        str,
-        typer.Option(help="internal_audit, security_incident, data_subject_request or legal_obligation."),
-    ] = "internal_audit",
+    reference: Reference,
+    purpose: PurposeName = "internal_audit",
     limit: Limit = 50,
 ) -> None:
     """Search the ledgers of groups as an auditor: their members will see that you did."""
-    why = f"PURPOSE_{purpose.upper()}"
-    if why not in [name for name, _ in Purpose.items()]:
+    with connected() as regard:
+        request = SearchAccessesRequest(
+            group_ids=group, purpose=purpose_of(purpose), purpose_reference=reference, page=PageRequest(size=limit)
+        )
+        _show_entries(regard, regard.audit.SearchAccesses(request).entries)
+
+
+def purpose_of(name: str) -> str:
+    """The purpose of that name, as the contract calls it; ends the command if there is none."""
+    why = f"PURPOSE_{name.upper()}"
+    if why not in [known for known, _ in Purpose.items()]:
         fail(
-            say(f"There is no purpose “{purpose}”.", f"Il n’y a pas de motif « {purpose} »."),
+            say(f"There is no purpose “{name}”.", f"Il n’y a pas de motif « {name} »."),
             say("The purposes are", "Les motifs sont")
             + " internal_audit, security_incident, data_subject_request, legal_obligation.",
             USAGE,
         )
-    with connected() as regard:
-        request = SearchAccessesRequest(
-            group_ids=group, purpose=why, purpose_reference=reference, page=PageRequest(size=limit)
-        )
-        _show_entries(regard, regard.audit.SearchAccesses(request).entries)
+    return why
 
 
 def _show_entries(regard: Regard, entries: Sequence[LedgerEntry]) -> None:

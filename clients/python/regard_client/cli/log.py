@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
-from regard.audit.v1.audit_pb2 import GetReceiptRequest, ListAccessesRequest
+from regard.audit.v1.audit_pb2 import GetReceiptRequest, ListAccessesRequest, OpenLogRequest
 from regard.common.v1.common_pb2 import PageRequest
 
-from regard_client.cli.content import GroupName, group_id
+from regard_client.cli.content import GroupName, PurposeName, Reference, group_id, purpose_of
 from regard_client.cli.context import (
     PARTLY,
     REFUSED,
@@ -33,7 +33,15 @@ from regard_client.cli.context import (
 from regard_client.client import Regard
 from regard_client.errors import RegardError
 from regard_client.log import LastSeen, TransparencyLog, fetch
-from regard_client.monitor import Counts, explain, read_openings, verified_entries
+from regard_client.monitor import (
+    Counts,
+    Opening,
+    explained_up_to,
+    format_head,
+    read_head,
+    read_openings,
+    verified_entries,
+)
 from regard_client.verify.checkpoint import Checkpoint, parse_checkpoint
 from regard_client.verify.hashing import format_hash
 from regard_client.verify.history import require_growth
@@ -76,6 +84,7 @@ def register(app: typer.Typer) -> None:
         ("log", look),
         ("witness", witness),
         ("monitor", monitor),
+        ("openings", openings),
     ):
         app.command(name)(command)
 
@@ -184,17 +193,44 @@ def monitor(
     """Read the whole log again: every file against the signed root, and every entry explained."""
     trusted = _policy(policy)
     with _reported(), _opened(trusted, log) as seen:
-        vouched = seen.look()
+        counted = vouched = seen.look()
         entries = verified_entries(seen, vouched.checkpoint)
         if openings:
-            counts = explain(entries, read_openings(openings), datetime.now(UTC))
+            counted = trusted.open(read_head(openings))
+            counts = explained_up_to(entries, counted.checkpoint, read_openings(openings), datetime.now(UTC))
         else:
             counts = None
             deque(entries, maxlen=0)
     _tell_checkpoint(vouched)
-    _tell_counts(vouched, counts, publish)
+    _tell_counts(counted, counts, publish)
     if counts and counts.unexplained:
         raise typer.Exit(PARTLY)
+
+
+def openings(
+    file: Annotated[Path, typer.Argument(help="Where to write it, for `regard monitor --openings`.", dir_okay=False)],
+    reference: Reference,
+    purpose: PurposeName = "internal_audit",
+) -> None:
+    """Write what opens the entries of the log, as an auditor: every group that has any will see that you did."""
+    asked = OpenLogRequest(purpose=purpose_of(purpose), purpose_reference=reference)
+    fresh = file.with_name(f"{file.name}.{os.getpid()}")
+    count = 0
+    try:
+        fresh.touch(mode=0o600)  # it tells who accessed what
+        with connected() as regard, fresh.open("w", encoding="utf-8") as lines:
+            for frame in regard.audit.OpenLog(asked):
+                if frame.checkpoint:
+                    lines.write(format_head(frame.checkpoint))
+                for one in frame.openings:
+                    lines.write(str(Opening(one.index, one.salt, one.record)))
+                count += len(frame.openings)
+        fresh.replace(file)
+    except OSError as error:
+        _cannot_write(file, error)
+    finally:
+        fresh.unlink(missing_ok=True)
+    out.print(say(f"{file}: {count} entries open", f"{file} : {count} entrées ouvertes"), markup=False)
 
 
 def witness(
@@ -318,8 +354,12 @@ def _write(file: Path, data: bytes) -> None:
         fresh.write_bytes(data)
         fresh.replace(file)
     except OSError as error:
-        reason = error.strerror
-        fail(say(f"{file} can’t be written: {reason}.", f"{file} ne peut pas être écrit : {reason}."), "", USAGE)
+        _cannot_write(file, error)
+
+
+def _cannot_write(file: Path, error: OSError) -> NoReturn:
+    reason = error.strerror
+    fail(say(f"{file} can’t be written: {reason}.", f"{file} ne peut pas être écrit : {reason}."), "", USAGE)
 
 
 @contextmanager

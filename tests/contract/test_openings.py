@@ -1,0 +1,133 @@
+"""What opens the log, as an auditor gets it: every entry is counted, and every group sees that it was opened."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from regard.audit.v1 import audit_pb2 as pb
+from regard.audit.v1.events_pb2 import ACTION_SEARCH_LEDGER
+from regard.common.v1.common_pb2 import PURPOSE_INTERNAL_AUDIT
+from regard.groups.v1.events_pb2 import GroupDeleted
+from regard.groups.v1.rules_pb2 import GROUP_KIND_DIRECT
+
+from regard_client.log import LastSeen, TransparencyLog, fetch
+from regard_client.monitor import Counts, Opening, explained_up_to, verified_entries
+from regard_client.verify.policy import parse_policy
+from services.common.errors import Refused
+from services.common.http import serve_http
+from services.common.rpc import Caller, acting
+from tests.contract.test_audit import Audit, audit, auditor, post
+from tests.contract.test_forgetting import EVERYONE, forgetting, in_the_log
+from tests.guarded import eventually, person
+
+__all__ = ["audit"]
+
+WHY = {"purpose": PURPOSE_INTERNAL_AUDIT, "purpose_reference": "2026-14"}
+
+
+async def opened(audit: Audit, who: Caller, **asked: int) -> tuple[bytes, list[Opening]]:
+    """The checkpoint and the openings that an auditor gets."""
+    checkpoint, found = b"", []
+    with acting(who):
+        async for frame in audit.query.OpenLog(pb.OpenLogRequest(**WHY, **asked), None):  # type: ignore[arg-type]
+            checkpoint = checkpoint or frame.checkpoint
+            found += [Opening(one.index, one.salt, one.record) for one in frame.openings]
+    return checkpoint, found
+
+
+async def counted(audit: Audit, folder: Path, checkpoint: bytes, openings: list[Opening]) -> Counts:
+    """What a monitor counts with them, of a log that has grown since."""
+    assert audit.service.http is not None
+    async with serve_http(audit.service.http, "127.0.0.1") as server:
+
+        def count() -> Counts:
+            url = f"http://127.0.0.1:{server.port}/log"
+            with TransparencyLog(url, policy, LastSeen(folder)) as log:
+                entries = verified_entries(log, log.look().checkpoint)
+                return explained_up_to(entries, policy.open(checkpoint).checkpoint, openings, datetime.now(UTC))
+
+        policy = parse_policy(await asyncio.to_thread(fetch, f"http://127.0.0.1:{server.port}/log/policy"))
+        return await asyncio.to_thread(count)
+
+
+async def told(audit: Audit, group_id: str, who: Caller) -> list[str]:
+    """How often the group was told that they searched its ledger: the references that they gave."""
+    accesses = [one for one in await audit.accesses(group_id) if one.reader_id == who.person_id]
+    return [one.purpose_reference for one in accesses if one.action == ACTION_SEARCH_LEDGER]
+
+
+async def is_told_of(audit: Audit) -> bool:
+    """Whether what was erased can be told from what nobody explains."""
+    try:
+        await opened(audit, auditor())
+    except Refused as refused:
+        if refused.refusal.id != "AUD-52":
+            raise
+        return False
+    return True
+
+
+async def test_every_entry_is_counted_and_every_group_sees_it(audit: Audit, tmp_path: Path) -> None:
+    awa, ben, looking = person(), person(), auditor()
+    working = [await audit.group(awa, ben, **EVERYONE) for _ in range(3)]
+    direct = await audit.group(awa, ben, kind=GROUP_KIND_DIRECT)
+    gone = await audit.group(awa, ben, **EVERYONE)
+    for group_id in (*working, direct, gone):
+        await audit.read(ben, group_id, post(f"p {group_id}", awa))
+    await in_the_log(audit, *((ben, group_id) for group_id in (*working, direct, gone)))
+    await audit.write(f"group-{gone}", GroupDeleted(group_id=gone, deleted_by=awa))
+    mine = forgetting(audit)
+
+    async def erased() -> bool:
+        return await mine.turn() == 1
+
+    await eventually(erased)
+    await eventually(lambda: is_told_of(audit))
+    checkpoint, openings = await opened(audit, looking)
+    found = await counted(audit, tmp_path, checkpoint, openings)
+    # Of the rows one is the tombstone, which opens, one is what it stands for, and one is the conversation's.
+    assert (found.erased, found.withheld, found.sealed, found.unexplained) == (1, 1, 0, 0)
+    assert found.open >= 4
+    assert found.chaff > 0
+    for group_id in working:
+        assert await told(audit, group_id, looking) == ["2026-14"]
+    assert await told(audit, direct, looking) == await told(audit, gone, looking) == []
+    text = b"".join(one.record for one in openings)
+    assert all(group_id.encode() in text for group_id in working)
+    assert direct.encode() not in text
+    # Opening it is an access like others: the groups are told each time.
+    await opened(audit, looking)
+    assert await told(audit, working[0], looking) == ["2026-14"] * 2
+    without = [one for one in openings if one.record != openings[0].record]
+    assert (await counted(audit, tmp_path, checkpoint, without)).unexplained == 1
+
+
+async def test_nothing_is_opened_that_could_not_be_recorded(audit: Audit) -> None:
+    awa, ben, looking = person(), person(), auditor()
+    group_id = await audit.group(awa, ben, **EVERYONE)
+    await audit.read(ben, group_id, post("p1", awa))
+    await in_the_log(audit, (ben, group_id))
+    audit.store.appends_to_lose = 10**6
+    with acting(looking):
+        frames = audit.query.OpenLog(pb.OpenLogRequest(**WHY), None)
+        assert not (await anext(frames)).openings
+        with pytest.raises(Refused) as caught:
+            await anext(frames)
+    audit.store.appends_to_lose = 0
+    assert caught.value.refusal.id == "ACC-09"
+
+
+@pytest.mark.parametrize("asked", [{"size": 10**9}, {"first": 10**9}])
+async def test_only_what_is_published_is_opened(audit: Audit, asked: dict[str, int]) -> None:
+    awa, ben = person(), person()
+    group_id = await audit.group(awa, ben, **EVERYONE)
+    await audit.read(ben, group_id, post("p1", awa))
+    await in_the_log(audit, (ben, group_id))
+    with pytest.raises(Refused) as caught:
+        await opened(audit, auditor(), **asked)
+    assert caught.value.refusal.id == "AUD-51"
+    _, some = await opened(audit, auditor(), first=1, size=4)
+    assert [one.index for one in some] == [1, 2, 3]

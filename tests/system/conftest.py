@@ -31,6 +31,10 @@ class Company:
         """Address of a person, by key."""
         return str(next(one["email"] for one in self._written["people"] if one["key"] == key))
 
+    def name(self, key: str) -> str:
+        """Name of a person, by key."""
+        return str(next(one["name"] for one in self._written["people"] if one["key"] == key))
+
     def token(self, key: str) -> str:
         """An access token of a person, by key."""
         if key not in self._tokens:

@@ -1,0 +1,106 @@
+"""What the browser tests share: the system's Chromium, the demonstration company, and visits that must stay clean."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+
+from services.page.service import WEB_CLIENT
+from tests.system.conftest import Company, company
+
+__all__ = ["company"]
+
+ROOT = Path(__file__).parents[2]
+AXE = ROOT / "clients" / "web" / "node_modules" / "axe-core" / "axe.min.js"
+STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+PATIENCE_MS = 60_000
+"""Two cores may be busy with other tests."""
+
+Enter = Callable[..., "Visit"]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The system's browser, without a window."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    program = os.environ.get("REGARD_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    if program is None:
+        pytest.skip("there is no Chromium here: install one, or name it in REGARD_CHROMIUM")
+    if not (WEB_CLIENT / "index.html").is_file():
+        pytest.skip("the web client is not built: see what `make web` says")
+    # Chromium's sandbox does not work for root, as whom containers run.
+    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=arguments)
+        yield browser
+        browser.close()
+
+
+class Visit:
+    """A person at the web client. What goes wrong on the way is written down: errors, refused scripts, other hosts."""
+
+    def __init__(self, page: Page, company: Company) -> None:
+        self.page = page
+        self.company = company
+        self.problems = list[str]()
+        page.set_default_timeout(PATIENCE_MS)
+        page.on("console", self._said)
+        page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
+        page.on("request", self._asked)
+
+    def enter(self, key: str) -> None:
+        """Signs in as a person of the demonstration company."""
+        self.page.goto(f"{self.company.url}/app/")
+        self.page.get_by_role("button", name=self.company.name(key)).click()
+        self.page.locator("nav.groups a").nth(1).wait_for()
+
+    def open(self, path: str) -> None:
+        """Goes to a page of the client by its address."""
+        self.page.goto(f"{self.company.url}/app{path}")
+        self.page.locator("h1").first.wait_for()
+
+    def barriers(self) -> list[str]:
+        """What keeps people out of the page as it is now, as axe sees it."""
+        self.page.evaluate(AXE.read_text())
+        found: dict[str, Any] = self.page.evaluate("tags => axe.run(document, { runOnly: tags })", STANDARDS)
+        return [f"{one['id']}: {node['html']}" for one in found["violations"] for node in one["nodes"]]
+
+    def _said(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self.problems.append(f"{message.type}: {message.text} {message.location['url']}")
+
+    def _asked(self, request: Request) -> None:
+        if not request.url.startswith((f"{self.company.url}/", "blob:")):
+            self.problems.append(f"asked somewhere else: {request.url}")
+
+
+@pytest.fixture
+def visit(chromium: Browser, company: Company) -> Iterator[Enter]:
+    """Begins a visit in a browser of its own; options are Playwright's. All of them must end without a problem."""
+    visits = list[Visit]()
+
+    def begin(key: str = "", **options: Any) -> Visit:
+        context = chromium.new_context(**{"locale": "fr-FR", **options})
+        visits.append(Visit(context.new_page(), company))
+        if key:
+            visits[-1].enter(key)
+        return visits[-1]
+
+    try:
+        yield begin
+        assert [problem for one in visits for problem in one.problems] == []
+    finally:
+        for one in visits:
+            one.page.context.close()
+
+
+@pytest.fixture(scope="session")
+def line2(company: Company) -> str:
+    """Id of the confidential group Ligne 2, whose ledger names who looked."""
+    with company.client("leo") as client:
+        groups = client.get("/v1/groups:mine").json()["groups"]
+    return str(next(one["id"] for one in groups if one["name"] == "Ligne 2"))

@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 
 from google.protobuf.message import Message
-from regard.common.v1.common_pb2 import LEVEL_CONFIDENTIAL, LEVEL_UNSPECIFIED, Level
+from regard.common.v1.common_pb2 import LEVEL_CONFIDENTIAL, LEVEL_UNSPECIFIED, Level, Purpose
+from regard.common.v1.options_pb2 import Role
 from regard.groups.v1 import events_pb2 as groups
 from regard.groups.v1.rules_pb2 import (
     GROUP_KIND_DIRECT,
@@ -41,6 +42,53 @@ class Membership:
 
 
 @dataclass(frozen=True, slots=True)
+class Scope:
+    """What of a group's content someone may read: written since then and before then, and in or among these objects.
+
+    None and no ids are no bound. Of a bounded period is only what was certainly written in it, if `strict`.
+    """
+
+    since: datetime | None = None
+    before: datetime | None = None
+    object_ids: frozenset[str] = frozenset()
+    strict: bool = False
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is all content, past and to come."""
+        return not (self.since or self.before or self.object_ids)
+
+    def concerns(self, *object_ids: str) -> bool:
+        """Whether something that has one of these ids, or lies in what has it, is meant."""
+        return not self.object_ids or not self.object_ids.isdisjoint(object_ids)
+
+    def covers(self, written_at: datetime | None) -> bool:
+        """Whether something written then is meant."""
+        if written_at is None:
+            return not (self.strict and (self.since or self.before))
+        return not (self.since and written_at < self.since) and not (self.before and written_at >= self.before)
+
+
+EVERYTHING = Scope()
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A break-glass: one of the two people reads, in this scope, while holding the role, until it ends."""
+
+    break_glass_id: str
+    role: Role
+    purpose: Purpose
+    reference: str
+    scope: Scope
+    until: datetime
+
+    def lasts(self, at: datetime) -> bool:
+        """Whether it counts at that moment."""
+        return at < self.until
+
+
+@dataclass(frozen=True, slots=True)
 class GroupPolicy:
     """A group's level, rules and members. Never modified: `fold` gives the next one."""
 
@@ -50,6 +98,8 @@ class GroupPolicy:
     rules_version: int = 0
     members: Mapping[str, Membership] = field(default_factory=lambda: MappingProxyType({}))
     proposed: Mapping[int, Rules] = field(default_factory=lambda: MappingProxyType({}))
+    opened: Mapping[str, Opening] = field(default_factory=lambda: MappingProxyType({}))
+    """By reader: a person has one break-glass of a group at a time."""
     archived: bool = False
     deleted: bool = False
 
@@ -113,7 +163,12 @@ def _evolve(
             return replace(policy, archived=True)
         case groups.GroupDeleted():
             members.clear()
-            return replace(policy, deleted=True)
+            return replace(policy, deleted=True, opened=MappingProxyType({}))
+        case groups.BreakGlassOpened():
+            return replace(policy, opened=MappingProxyType({**policy.opened, event.reader_id: _opening(event)}))
+        case groups.BreakGlassClosed():
+            left = {who: one for who, one in policy.opened.items() if one.break_glass_id != event.break_glass_id}
+            return replace(policy, opened=MappingProxyType(left))
         case _:
             pass
     return policy
@@ -124,3 +179,20 @@ def _added(before: Membership | None, event: groups.MemberAdded, at: datetime) -
     # A change of capacity is no new arrival; coming back is.
     since = before.since if before and before.lasts(at) else at
     return Membership(event.role, since, until)
+
+
+def _opening(event: groups.BreakGlassOpened) -> Opening:
+    scope = event.scope
+    return Opening(
+        break_glass_id=event.break_glass_id,
+        role=event.reader_role,
+        purpose=event.reason,
+        reference=event.reference,
+        scope=Scope(
+            since=getattr(scope, "from").ToDatetime(UTC) if scope.HasField("from") else None,
+            before=scope.to.ToDatetime(UTC) if scope.HasField("to") else None,
+            object_ids=frozenset(scope.object_ids),
+            strict=True,
+        ),
+        until=event.ends_at.ToDatetime(UTC),
+    )

@@ -166,10 +166,11 @@ class Guard:
             action=action,
             level=policy.level,
             readable_levels=found.readable_levels,
-            since=found.since,
+            scope=found.scope,
             until=found.until,
             capacity=found.capacity,
             rules_version=policy.rules_version,
+            opening=found.opening,
             policy=policy,
             taken_at_s=self._monotonic(),
             issuer=self,
@@ -194,12 +195,14 @@ class Guard:
     ) -> Grant:
         """Records the access, if the group's rules want it recorded, and returns once the record is durable.
 
-        Raises Refused: ACC-07 without purpose where one is due, ACC-08 for objects that are not for this reader, ACC-09
-        if the record cannot be made.
+        A break-glass is for the purpose for which it was opened, whatever is given here. Raises Refused: ACC-07 without
+        purpose where one is due, ACC-08 for objects that are not for this reader, ACC-09 if the record cannot be made.
         """
         sight = await self._fresh(sight)
-        if sight.action.right is Right.CONTENT and not all(sight.reads(one.level, one.written_at) for one in objects):
+        if sight.action.right is Right.CONTENT and not all(_is_for(sight, one) for one in objects):
             raise refusals.NOT_FOR_YOU()
+        if sight.opening:
+            purpose, purpose_reference = sight.opening.purpose, sight.opening.reference
         if sight.capacity in PRIVILEGED and not (purpose and purpose_reference.strip()):
             raise refusals.PURPOSE_NEEDED()
         access_id = await self._record(sight, objects, purpose, purpose_reference)
@@ -246,14 +249,17 @@ class Guard:
     ) -> AsyncIterator[Live]:
         """A live access to `objects` (rooms, a feed): recorded before the block begins, if it must be; closed after it.
 
-        `action`: LIVE for content, READ_LEDGER to follow a ledger. Raises Refused.
+        `action`: LIVE for content, READ_LEDGER to follow a ledger. Raises Refused: ACC-14 where a break-glass is
+        limited to a part of the group, since what is yet to be written is no such part.
         """
         await self._lives.watched()
         access = LiveAccess(caller, group_id)
         with self._lives.registered(access):
             sight = await self.sight(caller, group_id, action)
+            if sight.opening and not sight.scope.whole:
+                raise refusals.ONLY_A_PART()
             access.recorded = must_record(sight.policy, sight.capacity, action)
-            access_id = await self._append(sight, objects, {one.key for one in objects}) if access.recorded else ""
+            access_id = await self._live_recorded(sight, objects) if access.recorded else ""
             access.sight = sight
             try:
                 # What changed while the record was made is in the policy of now; what changes later is noticed.
@@ -304,7 +310,7 @@ class Guard:
         if not open_content or age_s > STALE_OPEN_S:
             raise refusals.CANNOT_CHECK()
         # Open content goes on, as for any colleague: who is a member cannot be known now.
-        return replace(policy, members=MappingProxyType({}))
+        return replace(policy, members=MappingProxyType({}), opened=MappingProxyType({}))
 
     async def _record(self, sight: Sight, objects: Sequence[Object], purpose: Purpose, reference: str) -> str:
         """The id of the access, once it is durable; empty if there is nothing to record."""
@@ -317,14 +323,21 @@ class Guard:
             and (one.author_id != reader or action is Action.EXPORT)
         }
         looking = window.looking(sight.policy, reader, capacity, action, purpose, reference, self._now())
-        if action in window.REPEATABLE:
+        repeatable = action in window.REPEATABLE and not sight.opening
+        if repeatable:
             concerned = self._windows.unseen(looking, concerned)
         if not concerned and not (everything and action in _ACTS):
             return ""
         access_id = await self._append(sight, objects, concerned, purpose, reference)
-        if action in window.REPEATABLE:
+        if repeatable:
             self._windows.saw(looking, concerned)
         return access_id
+
+    async def _live_recorded(self, sight: Sight, objects: Sequence[Object]) -> str:
+        opening, concerned = sight.opening, {one.key for one in objects}
+        if opening is None:
+            return await self._append(sight, objects, concerned)
+        return await self._append(sight, objects, concerned, opening.purpose, opening.reference)
 
     async def _append(
         self,
@@ -372,3 +385,7 @@ class Guard:
                 self._keyring.drop(event.group_id)
             case _:
                 pass
+
+
+def _is_for(sight: Sight, one: Object) -> bool:
+    return sight.reads(one.level, one.written_at, one.id, one.parent_id)

@@ -183,7 +183,9 @@ class Lives:
         record_is_missing = must_record(policy, now.capacity, sight.action) and not access.recorded
         # How a ledger shows its readers is in the rules, so that new ones end a ledger that is followed.
         shown_otherwise = sight.action is Action.READ_LEDGER and policy.rules_version != sight.rules_version
-        return sight.readable_levels <= now.readable_levels and not record_is_missing and not shown_otherwise
+        same_opening = sight.opening == now.opening
+        levels_stay = sight.readable_levels <= now.readable_levels
+        return levels_stay and same_opening and not record_is_missing and not shown_otherwise
 
     async def _handle(self, recorded: Recorded) -> None:
         try:

@@ -20,8 +20,8 @@ from regard.common.v1.common_pb2 import LEVEL_CONFIDENTIAL, Level
 from regard.groups.v1.rules_pb2 import MEMBER_ROLE_STEWARD, PAST_VISIBILITY_FROM_JOINING
 
 from services.access import refusals
-from services.access.group import GroupPolicy, Membership, fold
-from services.access.rules import RULES, Action, Belonging, Everyone, Holding, Outside, Right, Rule
+from services.access.group import EVERYTHING, GroupPolicy, Membership, Opening, Scope, fold
+from services.access.rules import RULES, Action, Belonging, Everyone, Holding, Opened, Outside, Right, Rule
 from services.common.errors import Refusal
 
 __all__ = [
@@ -48,13 +48,17 @@ _RECORDED_EVERYWHERE = frozenset({Action.EXPORT, Action.READ_LEDGER, Action.SEAR
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """Yes: in which capacity, by which rule, of what was written at which levels, since when and until when."""
+    """Yes: in which capacity, by which rule, of what was written at which levels, in which scope and until when.
+
+    `opening`: the break-glass that allows it, if one does.
+    """
 
     capacity: ReaderKind
     rule: str
     readable_levels: frozenset[Level]
-    since: datetime | None
+    scope: Scope
     until: datetime | None
+    opening: Opening | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +90,9 @@ class PanelLine:
 class _Entitlement:
     rule: Rule
     rights: frozenset[Right]
-    since: datetime | None
-    until: datetime | None
+    scope: Scope = EVERYTHING
+    until: datetime | None = None
+    opening: Opening | None = None
 
 
 def verdict(
@@ -98,7 +103,7 @@ def verdict(
     for entitled in entitlements:
         if action.right in entitled.rights:
             rule = entitled.rule
-            return Allowed(rule.capacity, rule.id, rule.levels, entitled.since, entitled.until)
+            return Allowed(rule.capacity, rule.id, rule.levels, entitled.scope, entitled.until, entitled.opening)
     return Denied(_why_not(policy, person_id, action, at, entitlements))
 
 
@@ -110,13 +115,15 @@ def strangers(policy: GroupPolicy, people: Collection[str], at: datetime) -> tup
 def panel(policy: GroupPolicy, at: datetime) -> tuple[PanelLine, ...]:
     """Everyone and everything that can reach the group at that moment: capacities first, then people by role and id."""
     lines = []
-    for rule in sorted(RULES, key=lambda rule: isinstance(rule.whom, Belonging)):
+    for rule in sorted(RULES, key=lambda rule: isinstance(rule.whom, Belonging | Opened)):
         match rule.whom:
             case Belonging(role=role):
-                people = sorted((who, member) for who, member in policy.members.items() if member.role == role)
-                found = [(who, _entitlement(policy, rule, member, at)) for who, member in people]
+                people = sorted(who for who, member in policy.members.items() if member.role == role)
+            case Opened():
+                people = sorted(policy.opened)
             case Holding() | Everyone() | Outside():
-                found = [("", _entitlement(policy, rule, None, at))]
+                people = [""]
+        found = [(who, _entitlement(policy, rule, who, at)) for who in people]
         lines += [_line(policy, entitled, who) for who, entitled in found if entitled]
     return tuple(lines)
 
@@ -132,32 +139,44 @@ def must_record(policy: GroupPolicy, capacity: ReaderKind, action: Action, level
 def _entitlements(
     policy: GroupPolicy, person_id: str, org_roles: Collection[int], at: datetime
 ) -> Iterator[_Entitlement]:
-    membership = policy.members.get(person_id)
+    membership, opening = policy.members.get(person_id), policy.opened.get(person_id)
     for rule in RULES:
         match rule.whom:
             case Belonging(role=role):
                 about = membership is not None and membership.role == role
+            case Opened():
+                about = opening is not None and opening.role in org_roles
             case Holding(role=role):
                 about = role in org_roles
             case Everyone():
                 about = True
             case Outside():
                 about = False
-        if about and (entitled := _entitlement(policy, rule, membership, at)):
+        if about and (entitled := _entitlement(policy, rule, person_id, at)):
             yield entitled
 
 
-def _entitlement(policy: GroupPolicy, rule: Rule, membership: Membership | None, at: datetime) -> _Entitlement | None:
+def _entitlement(policy: GroupPolicy, rule: Rule, person_id: str, at: datetime) -> _Entitlement | None:
     """What the rule gives to someone whom it is about; None for nothing."""
     rights = rule.rights(policy)
     if not rights:
         return None
-    if not isinstance(rule.whom, Belonging):
-        return _Entitlement(rule, rights, None, None)
-    if membership is None or not membership.lasts(at):
-        return None
+    match rule.whom:
+        case Belonging():
+            membership = policy.member(person_id, at)
+            return _Entitlement(rule, rights, _past(policy, membership), membership.until) if membership else None
+        case Opened():
+            opening = policy.opened.get(person_id)
+            if opening is None or not opening.lasts(at):
+                return None
+            return _Entitlement(rule, rights, opening.scope, opening.until, opening)
+        case Holding() | Everyone() | Outside():
+            return _Entitlement(rule, rights)
+
+
+def _past(policy: GroupPolicy, membership: Membership) -> Scope:
     from_joining = policy.rules.past == PAST_VISIBILITY_FROM_JOINING and not policy.direct
-    return _Entitlement(rule, rights, membership.since if from_joining else None, membership.until)
+    return Scope(since=membership.since) if from_joining else EVERYTHING
 
 
 def _line(policy: GroupPolicy, entitled: _Entitlement, person_id: str) -> PanelLine:
@@ -171,7 +190,7 @@ def _line(policy: GroupPolicy, entitled: _Entitlement, person_id: str) -> PanelL
         writes=Right.WRITE in rights,
         manages=Right.MANAGE in rights,
         recorded=_recorded(policy, rule, rights),
-        since=entitled.since,
+        since=entitled.scope.since,
         until=entitled.until,
         en=rule.en,
         fr=rule.fr,

@@ -106,3 +106,11 @@ MORE_CLOSED_NOW = refusal(
     remedy_en="Write something new, or withdraw this.",
     remedy_fr="Écrivez un nouveau texte, ou retirez celui-ci.",
 )
+ONLY_A_PART = refusal(
+    "ACC-14",
+    Kind.PERMISSION_DENIED,
+    en="This break-glass is limited to a part of the group, which cannot be followed as it is written.",
+    fr="Ce bris de glace se limite à une partie du groupe, qui ne peut pas être suivie en direct.",
+    remedy_en="Read what lies within its scope.",
+    remedy_fr="Lisez ce qu’il couvre.",
+)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from regard.audit.v1.events_pb2 import (
     READER_KIND_ADMINISTRATOR,
     READER_KIND_AUDITOR,
+    READER_KIND_BREAK_GLASS,
     READER_KIND_COLLEAGUE,
     READER_KIND_GUEST,
     READER_KIND_MEMBER,
@@ -23,6 +24,7 @@ from regard.audit.v1.events_pb2 import (
 from regard.common.v1.common_pb2 import LEVEL_CONFIDENTIAL, LEVEL_OPEN, LEVEL_RESTRICTED, Level
 from regard.common.v1.options_pb2 import ROLE_AUDITOR, ROLE_PLATFORM_ADMINISTRATOR, Role
 from regard.groups.v1.rules_pb2 import (
+    BREAK_GLASS_TWO_KEYS,
     MEMBER_ROLE_GUEST,
     MEMBER_ROLE_MEMBER,
     MEMBER_ROLE_MODERATOR,
@@ -92,6 +94,11 @@ class Holding:
 
 
 @dataclass(frozen=True, slots=True)
+class Opened:
+    """Those to whom two people with roles opened the group, for a while and in a scope: break-glass."""
+
+
+@dataclass(frozen=True, slots=True)
 class Everyone:
     """Every colleague."""
 
@@ -106,7 +113,7 @@ class Rule:
     """One line of the table. `levels`: of which content, by the level at which it was written."""
 
     id: str
-    whom: Belonging | Holding | Everyone | Outside
+    whom: Belonging | Holding | Opened | Everyone | Outside
     capacity: ReaderKind
     holds: Callable[[GroupPolicy], bool]
     gives: frozenset[Right]
@@ -137,6 +144,10 @@ def _in_working_groups(policy: GroupPolicy) -> bool:
 
 def _in_open_groups(policy: GroupPolicy) -> bool:
     return policy.level == LEVEL_OPEN
+
+
+def _where_two_keys_open(policy: GroupPolicy) -> bool:
+    return not policy.direct and policy.rules.break_glass == BREAK_GLASS_TWO_KEYS
 
 
 def _in_groups_that_can_be_found(policy: GroupPolicy) -> bool:
@@ -225,6 +236,18 @@ RULES: tuple[Rule, ...] = (
         en="Platform administrators can bring history in from another tool, which is recorded; they cannot read.",
         fr="Les administrateurs de la plateforme peuvent importer l’historique d’un autre outil, ce qui est "
         "enregistré ; ils ne peuvent pas lire.",
+    ),
+    Rule(
+        "SEE-10",
+        Opened(),
+        READER_KIND_BREAK_GLASS,
+        _where_two_keys_open,
+        frozenset({Right.CONTENT}),
+        _ALL_LEVELS,
+        en="Reads by break-glass, until a fixed date: two people with two different roles decided it. The list of "
+        "break-glass says why, on what and who; each access is recorded and shown.",
+        fr="Lit par bris de glace, jusqu’à une date fixée : deux personnes aux rôles différents l’ont décidé. La liste "
+        "des bris de glace dit pourquoi, sur quoi et qui ; chaque accès est enregistré et montré.",
     ),
     Rule(
         "SEE-09",

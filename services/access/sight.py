@@ -8,7 +8,7 @@ from datetime import datetime
 from regard.audit.v1.events_pb2 import READER_KIND_MODERATOR, ReaderKind
 from regard.common.v1.common_pb2 import Level
 
-from services.access.group import GroupPolicy
+from services.access.group import GroupPolicy, Opening, Scope
 from services.access.rules import Action
 from services.common.rpc import Caller
 
@@ -17,8 +17,8 @@ from services.common.rpc import Caller
 class Sight:
     """Who may do what, in which capacity. Made by a guard for one call, and good with that guard only.
 
-    `readable_levels`: of content, by the level at which it was written. `since`: content written before then is not
-    for this reader; None for all of it. `level`: the group's, with which new content is to be written.
+    `readable_levels`: of content, by the level at which it was written. `scope`: which of it. `opening`: the
+    break-glass that allows it, if one does. `level`: the group's, with which new content is to be written.
     """
 
     caller: Caller
@@ -26,10 +26,11 @@ class Sight:
     action: Action
     level: Level
     readable_levels: frozenset[Level]
-    since: datetime | None
+    scope: Scope
     until: datetime | None
     capacity: ReaderKind
     rules_version: int
+    opening: Opening | None
     policy: GroupPolicy = field(repr=False)
     taken_at_s: float = field(repr=False)
     issuer: object = field(repr=False, compare=False)
@@ -39,6 +40,11 @@ class Sight:
         """Whether it is as a moderator that the caller may do this."""
         return self.capacity == READER_KIND_MODERATOR
 
-    def reads(self, level: Level, written_at: datetime | None) -> bool:
-        """Whether content of that level and time is for this reader; a time that isn't known is not held against it."""
-        return level in self.readable_levels and not (self.since and written_at and written_at < self.since)
+    @property
+    def since(self) -> datetime | None:
+        """Content written before then is not for this reader; None for no bound."""
+        return self.scope.since
+
+    def reads(self, level: Level, written_at: datetime | None, *object_ids: str) -> bool:
+        """Whether content of that level and time is for this reader. `object_ids`: its own, and of what it lies in."""
+        return level in self.readable_levels and self.scope.covers(written_at) and self.scope.concerns(*object_ids)

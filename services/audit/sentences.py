@@ -74,6 +74,7 @@ _PURPOSES: Mapping[Purpose, Words] = {
     common.PURPOSE_DATA_SUBJECT_REQUEST: ("request about one’s own data", "demande sur ses propres données"),
     common.PURPOSE_LEGAL_OBLIGATION: ("legal obligation", "obligation légale"),
     common.PURPOSE_MIGRATION: ("migration", "migration"),
+    common.PURPOSE_HARASSMENT_COMPLAINT: ("harassment complaint", "plainte pour harcèlement"),
 }
 
 

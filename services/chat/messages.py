@@ -20,9 +20,9 @@ from services.chat.refusals import (
     NO_SUCH_MESSAGE,
     NOT_THE_AUTHOR,
 )
-from services.chat.rendering import talk
+from services.chat.rendering import is_for, talk
 from services.chat.rooms import TOPIC, Rooms
-from services.common import moments, rpc
+from services.common import rpc
 from services.common.clock import Clock
 from services.common.codec import Codec
 from services.common.database import Database
@@ -182,7 +182,7 @@ class Messages:
 
     async def _existing(self, sight: Sight, room_id: str, message_id: str) -> queries.MessageRow:
         row = await self._database.look(lambda tx: queries.message(tx, room_id, message_id))
-        if row is None or not sight.reads(row.level, moments.moment(row.sent_at_us)):
+        if row is None or not is_for(sight, row):
             raise NO_SUCH_MESSAGE()
         return row
 

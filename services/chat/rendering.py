@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from regard.chat.v1 import chat_pb2 as api
 from regard.common.v1.common_pb2 import Sealed
 
-from services.access import Erased, Guard, Object, Place
+from services.access import Erased, Guard, Object, Place, Sight
 from services.chat.queries import MessageRow, RoomRow, marks_of
 from services.chat.rooms import name_place
 from services.common.database import Database
@@ -39,6 +39,11 @@ def object_of(row: MessageRow) -> Object:
         sequence=row.sequence,
         written_at=moment(row.sent_at_us),
     )
+
+
+def is_for(sight: Sight, row: MessageRow) -> bool:
+    """Whether a message is for the reader who has this sight of its group."""
+    return sight.reads(row.level, moment(row.sent_at_us), row.message_id, row.room_id)
 
 
 def message(row: MessageRow, body: str | Erased | None, reader_id: str) -> api.Message:

@@ -25,7 +25,6 @@ from services.chat.refusals import TOO_SLOW
 from services.chat.rendering import talk
 from services.chat.rooms import room_stream
 from services.chat.views import GROUPS
-from services.common import moments
 from services.common.database import Database
 from services.common.errors import Kind, Refused
 from services.common.live import Behind
@@ -126,7 +125,7 @@ class Subscription:
                 if refused.refusal.kind not in _NOT_THEIRS:
                     raise
             else:
-                readable = [row for row in some if sight.reads(row.level, moments.moment(row.sent_at_us))]
+                readable = [row for row in some if rendering.is_for(sight, row)]
                 entries.append((sight, readable))
         grants = await self._guard.enter_many(
             [(sight, [rendering.object_of(row) for row in some]) for sight, some in entries]
@@ -199,7 +198,7 @@ class Subscription:
         cursor.move(stream, position)
         while True:
             live, lost = await self._alive(row.group_id)
-            if live is None or not live.sight.reads(row.level, moments.moment(row.sent_at_us)):
+            if live is None or not rendering.is_for(live.sight, row):
                 return lost
             try:
                 sealed = change.sealed

@@ -7,7 +7,7 @@ from datetime import datetime
 from regard.common.v1.common_pb2 import Sealed
 from regard.feed.v1 import feed_pb2 as api
 
-from services.access import Erased, Grant, Object, Place
+from services.access import Erased, Grant, Object, Place, Sight
 from services.common.ids import stream_name
 from services.common.moments import microseconds, moment, timestamp
 from services.feed.post import Post
@@ -34,6 +34,11 @@ def object_of(row: TextRow) -> Object:
         parent_id=row.post_id if row.comment_id else "",
         written_at=moment(row.written_at_us),
     )
+
+
+def is_for(sight: Sight, row: TextRow) -> bool:
+    """Whether a post or a comment is for the reader who has this sight of its group."""
+    return sight.reads(row.level, moment(row.written_at_us), row.comment_id or row.post_id, row.post_id)
 
 
 def row_of(

@@ -85,7 +85,7 @@ class Threads:
             for event in history
             if isinstance(event.message, events.PostPublished | events.CommentAdded)
         }
-        if not sight.reads(post.level, times[""]):
+        if not sight.reads(post.level, times[""], post.id):
             raise NO_SUCH_POST()
         return post, times, sight
 

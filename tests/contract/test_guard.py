@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import Awaitable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -18,6 +18,7 @@ from regard.audit.v1.events_pb2 import (
     ACTION_READ_LEDGER,
     READER_KIND_ADMINISTRATOR,
     READER_KIND_AUDITOR,
+    READER_KIND_BREAK_GLASS,
     READER_KIND_COLLEAGUE,
     READER_KIND_MEMBER,
 )
@@ -27,10 +28,17 @@ from regard.common.v1.common_pb2 import (
     LEVEL_RESTRICTED,
     PURPOSE_INTERNAL_AUDIT,
     PURPOSE_MIGRATION,
+    PURPOSE_SECURITY_INCIDENT,
 )
-from regard.common.v1.options_pb2 import ROLE_AUDITOR, ROLE_PLATFORM_ADMINISTRATOR
+from regard.common.v1.options_pb2 import ROLE_AUDITOR, ROLE_PLATFORM_ADMINISTRATOR, ROLE_SECURITY_OFFICER
 from regard.groups.v1 import events_pb2 as groups
-from regard.groups.v1.rules_pb2 import MEMBER_ROLE_GUEST, MEMBER_ROLE_STEWARD, PAST_VISIBILITY_FROM_JOINING
+from regard.groups.v1.rules_pb2 import (
+    BREAK_GLASS_TWO_KEYS,
+    MEMBER_ROLE_GUEST,
+    MEMBER_ROLE_STEWARD,
+    PAST_VISIBILITY_FROM_JOINING,
+    BreakGlassScope,
+)
 from regard.identity.v1 import events_pb2 as identity
 
 import services.access
@@ -38,7 +46,7 @@ from services.access import Action, Erased, Guard, Live, Object, Place
 from services.common.errors import Refused
 from services.common.rpc import Caller
 from services.common.sealing import DataKey, NotSealedHere
-from tests.guarded import TEXT, Site, eventually, person, read, soon, touched
+from tests.guarded import NOON, TEXT, Post, Site, eventually, person, read, soon, touched
 
 
 @pytest.fixture
@@ -245,6 +253,93 @@ async def test_auditors_search_the_ledger_for_a_purpose_and_read_nothing(site: S
         await grant.open(post.sealed, post.place)
     (access,) = await site.accesses(group_id)
     assert (access.reader_kind, access.purpose_reference) == (READER_KIND_AUDITOR, "2026-14")
+
+
+def opened(group_id: str, reader: str, until: datetime, **scope: object) -> groups.BreakGlassOpened:
+    return groups.BreakGlassOpened(
+        group_id=group_id,
+        break_glass_id="b",
+        reader_id=reader,
+        reader_role=ROLE_SECURITY_OFFICER,
+        reason=PURPOSE_SECURITY_INCIDENT,
+        reference="case 7",
+        scope=BreakGlassScope(**scope),  # type: ignore[arg-type]
+        ends_at=until,
+    )
+
+
+async def broken(site: Site, guard: Guard, **scope: object) -> tuple[str, Caller, Post, Post]:
+    """A group with two posts, an hour apart, opened by break-glass to the caller for two hours."""
+    awa, officer = person(), Caller(person(), frozenset({ROLE_SECURITY_OFFICER}))
+    group_id = await site.group(awa, break_glass=BREAK_GLASS_TWO_KEYS)
+    posts = [await site.post(guard, group_id, awa, TEXT) for _ in range(2)]
+    for post, hours in zip(posts, (-2, -1), strict=True):
+        post.object = replace(post.object, written_at=site.clock() + timedelta(hours=hours))
+    if "only" in scope:
+        scope = {"object_ids": [posts[int(str(scope["only"]))].object.id]}
+    until = site.clock() + timedelta(hours=2)
+    await site.write(f"group-{group_id}", opened(group_id, officer.person_id, until, **scope))
+    return group_id, officer, posts[0], posts[1]
+
+
+async def test_who_reads_by_break_glass_is_recorded_each_time_with_what_it_was_opened_for(site: Site) -> None:
+    guard = site.guard()
+    group_id, officer, post, _ = await broken(site, guard)
+    for _ in range(2):
+        sight = await guard.sight(officer, group_id, Action.READ)
+        grant = await guard.enter(sight, [post.object], PURPOSE_INTERNAL_AUDIT, "another reason")
+        assert await grant.open(post.sealed, post.place) == TEXT
+    for access in (accesses := await site.accesses(group_id)):
+        assert (access.reader_id, access.reader_kind) == (officer.person_id, READER_KIND_BREAK_GLASS)
+        assert (access.purpose, access.purpose_reference) == (PURPOSE_SECURITY_INCIDENT, "case 7")
+    assert len(accesses) == 2
+    for action in (Action.WRITE, Action.FIND, Action.READ_LEDGER, Action.MANAGE):
+        await refused(guard.sight(officer, group_id, action), "ACC-01")
+
+
+@pytest.mark.parametrize("scope", [{"only": 1}, {"from": NOON - timedelta(hours=1)}], ids=["objects", "period"])
+async def test_a_break_glass_opens_its_scope_and_nothing_else(site: Site, scope: dict[str, object]) -> None:
+    async with site.watching() as guard:
+        group_id, officer, before, after = await broken(site, guard, **scope)
+        sight = await guard.sight(officer, group_id, Action.READ)
+        await refused(guard.enter(sight, [before.object, after.object]), "ACC-08")
+        if "only" not in scope:
+            await refused(guard.enter(sight, [replace(after.object, written_at=None)]), "ACC-08")
+        assert await site.accesses(group_id) == []
+        grant = await guard.enter(sight, [after.object])
+        assert await grant.open(after.sealed, after.place) == TEXT
+        with pytest.raises(ValueError, match="what was entered"):
+            await grant.open(before.sealed, before.place)
+        live = guard.live(officer, group_id, [Object("group", group_id, LEVEL_CONFIDENTIAL)])
+        await refused(live.__aenter__(), "ACC-14")
+
+
+@pytest.mark.parametrize("ending", ["time", "closed", "new rules", "role"])
+async def test_a_break_glass_ends_for_calls_and_for_live_accesses(site: Site, ending: str) -> None:
+    async with site.watching() as guard:
+        group_id, officer, post, _ = await broken(site, guard)
+        async with guard.live(officer, group_id, [Object("group", group_id, LEVEL_CONFIDENTIAL)]) as live:
+            assert await live.open(post.sealed, post.place, LEVEL_CONFIDENTIAL) == TEXT
+            match ending:
+                case "time":
+                    site.clock.move(hours=2)
+                    await site.write(f"group-{group_id}", groups.RulesVoted(group_id=group_id))
+                case "closed":
+                    await site.write(
+                        f"group-{group_id}", groups.BreakGlassClosed(group_id=group_id, break_glass_id="b")
+                    )
+                case "new rules":
+                    await site.adopt(group_id, 2, level=LEVEL_CONFIDENTIAL)
+                case _:
+                    who = {"person_id": officer.person_id, "role": ROLE_SECURITY_OFFICER}
+                    await site.write(f"user-{officer.person_id}", identity.RoleRevoked(**who))
+            await soon(live.closed.wait())
+            with pytest.raises(Refused):
+                await live.open(post.sealed, post.place, LEVEL_CONFIDENTIAL)
+        with pytest.raises(Refused):
+            await guard.sight(officer, group_id, Action.READ)
+        (access,) = await site.accesses(group_id)
+        assert (access.action, access.purpose_reference) == (ACTION_LIVE, "case 7")
 
 
 async def test_reading_the_ledger_is_itself_recorded_once_a_window(site: Site) -> None:

@@ -9,11 +9,25 @@ from types import MappingProxyType
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from regard.audit.v1.events_pb2 import READER_KIND_COLLEAGUE, READER_KIND_MEMBER
-from regard.common.v1.common_pb2 import LEVEL_CONFIDENTIAL, LEVEL_OPEN, LEVEL_RESTRICTED, Level
-from regard.common.v1.options_pb2 import ROLE_AUDITOR, ROLE_PLATFORM_ADMINISTRATOR, Role
+from regard.audit.v1.events_pb2 import READER_KIND_BREAK_GLASS, READER_KIND_COLLEAGUE, READER_KIND_MEMBER
+from regard.common.v1.common_pb2 import (
+    LEVEL_CONFIDENTIAL,
+    LEVEL_OPEN,
+    LEVEL_RESTRICTED,
+    PURPOSE_SECURITY_INCIDENT,
+    Level,
+)
+from regard.common.v1.options_pb2 import (
+    ROLE_AUDITOR,
+    ROLE_DATA_PROTECTION_OFFICER,
+    ROLE_PLATFORM_ADMINISTRATOR,
+    ROLE_SECURITY_OFFICER,
+    Role,
+)
 from regard.groups.v1 import events_pb2 as events
 from regard.groups.v1.rules_pb2 import (
+    BREAK_GLASS_NEVER,
+    BREAK_GLASS_TWO_KEYS,
     GROUP_KIND_DIRECT,
     GROUP_KIND_WORKING,
     MEMBER_ROLE_GUEST,
@@ -21,6 +35,8 @@ from regard.groups.v1.rules_pb2 import (
     MEMBER_ROLE_MODERATOR,
     MEMBER_ROLE_STEWARD,
     PAST_VISIBILITY_FROM_JOINING,
+    BreakGlass,
+    BreakGlassScope,
     GroupKind,
     MemberRole,
     PastVisibility,
@@ -39,7 +55,8 @@ from services.access import (
     panel,
     verdict,
 )
-from services.access.rules import RULES, Belonging, Everyone, Holding, Outside, Right
+from services.access.group import EVERYTHING, Opening, Scope
+from services.access.rules import RULES, Belonging, Everyone, Holding, Opened, Outside, Right
 
 T0 = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -55,6 +72,19 @@ rules = st.builds(
     level=st.sampled_from(Level.values()),
     past=st.sampled_from(PastVisibility.values()),
     discoverable=st.booleans(),
+    break_glass=st.sampled_from(BreakGlass.values()),
+)
+scopes = st.builds(
+    Scope, st.none() | moments, st.none() | moments, st.frozensets(st.sampled_from(["post", "room"])), st.just(True)
+)
+openings = st.builds(
+    Opening,
+    break_glass_id=st.just("b"),
+    role=st.sampled_from([ROLE_SECURITY_OFFICER, ROLE_DATA_PROTECTION_OFFICER]),
+    purpose=st.just(PURPOSE_SECURITY_INCIDENT),
+    reference=st.just("case 7"),
+    scope=scopes,
+    until=moments,
 )
 policies = st.builds(
     GroupPolicy,
@@ -63,6 +93,7 @@ policies = st.builds(
     rules=rules,
     rules_version=st.integers(1, 3),
     members=st.dictionaries(st.sampled_from(PEOPLE), memberships).map(MappingProxyType),
+    opened=st.dictionaries(st.sampled_from((*PEOPLE, "nobody")), openings).map(MappingProxyType),
     archived=st.booleans(),
     deleted=st.booleans(),
 )
@@ -71,8 +102,10 @@ people = st.sampled_from((*PEOPLE, "nobody"))
 content = st.sampled_from([action for action in Action if action.right is Right.CONTENT])
 
 
-def lines_about(lines: tuple[PanelLine, ...], person: str, org_roles: frozenset[int]) -> list[PanelLine]:
-    """The lines that somebody with these roles finds themselves in."""
+def lines_about(policy: GroupPolicy, person: str, org_roles: frozenset[int], at: datetime) -> list[PanelLine]:
+    """The lines that somebody with these roles finds themselves in. The panel knows no roles of a person."""
+    opening = policy.opened.get(person)
+    lines = [line for line in panel(policy, at) if line.rule != "SEE-10" or (opening and opening.role in org_roles)]
     capacities = {"colleague"}
     if ROLE_AUDITOR in org_roles:
         capacities.add("auditor")
@@ -86,11 +119,11 @@ def test_whoever_may_read_is_in_the_panel_and_the_other_way_round(
     policy: GroupPolicy, person: str, org_roles: frozenset[int], action: Action, at: datetime
 ) -> None:
     found = verdict(policy, person, org_roles, action, at)
-    lines = [line for line in lines_about(panel(policy, at), person, org_roles) if line.reads_content]
+    lines = [line for line in lines_about(policy, person, org_roles, at) if line.reads_content]
     assert isinstance(found, Allowed) == bool(lines)
     if isinstance(found, Allowed):
         line = next(line for line in lines if line.rule == found.rule)
-        assert (line.since, line.until) == (found.since, found.until)
+        assert (line.since, line.until) == (found.scope.since, found.until)
         assert line.recorded == must_record(policy, found.capacity, Action.READ)
 
 
@@ -101,7 +134,7 @@ def test_ledger_writing_and_managing_are_shown_as_they_are_enforced(
     def may(action: Action) -> bool:
         return isinstance(verdict(policy, person, org_roles, action, at), Allowed)
 
-    lines = lines_about(panel(policy, at), person, org_roles)
+    lines = lines_about(policy, person, org_roles, at)
     assert (may(Action.READ_LEDGER) or may(Action.SEARCH_LEDGER)) == any(line.reads_ledger for line in lines)
     assert may(Action.WRITE) == any(line.writes for line in lines)
     assert may(Action.MANAGE) == any(line.manages for line in lines)
@@ -109,17 +142,26 @@ def test_ledger_writing_and_managing_are_shown_as_they_are_enforced(
         assert any(line.capacity == "administrator" for line in lines)
 
 
+def opening(until: datetime = T0 + HOUR, scope: Scope = EVERYTHING) -> Opening:
+    return Opening("b", ROLE_SECURITY_OFFICER, PURPOSE_SECURITY_INCIDENT, "case 7", scope, until)
+
+
 SITUATIONS: Mapping[str, GroupPolicy] = {
     rule.id: GroupPolicy(
         "g",
         GROUP_KIND_WORKING,
-        Rules(level=LEVEL_OPEN if rule.id == "SEE-05" else LEVEL_RESTRICTED, discoverable=True),
+        Rules(
+            level=LEVEL_OPEN if rule.id == "SEE-05" else LEVEL_RESTRICTED,
+            discoverable=True,
+            break_glass=BREAK_GLASS_TWO_KEYS,
+        ),
         1,
         MappingProxyType(
             {"awa": Membership(rule.whom.role, T0, T0 + HOUR if rule.whom.role == MEMBER_ROLE_GUEST else None)}
             if isinstance(rule.whom, Belonging)
             else {}
         ),
+        opened=MappingProxyType({"awa": opening()} if rule.whom == Opened() else {}),
     )
     for rule in RULES
 }
@@ -141,6 +183,8 @@ def test_every_rule_is_in_the_panel_and_in_the_verdict(rule) -> None:  # type: i
             person, org_roles = "eve", frozenset({role})
         case Belonging():
             person, org_roles = "awa", frozenset()
+        case Opened():
+            person, org_roles = "awa", frozenset({ROLE_SECURITY_OFFICER})
         case Everyone():
             person, org_roles = "eve", frozenset()
     for right in rule.gives:
@@ -163,7 +207,13 @@ def test_stewards_administrators_and_auditors_never_read_by_that_alone(
         return
     membership = policy.members.get(person)
     reading = membership is not None and membership.lasts(at) and membership.role != MEMBER_ROLE_STEWARD
-    if not reading or found.capacity == READER_KIND_COLLEAGUE:
+    if found.capacity == READER_KIND_BREAK_GLASS:
+        given = policy.opened[person]
+        assert policy.rules.break_glass == BREAK_GLASS_TWO_KEYS and policy.kind != GROUP_KIND_DIRECT
+        assert given.role in org_roles and at < given.until == found.until
+        assert (found.scope, found.opening) == (given.scope, given)
+        assert must_record(policy, found.capacity, action)
+    elif not reading or found.capacity == READER_KIND_COLLEAGUE:
         assert policy.level == LEVEL_OPEN
         assert found.readable_levels == {LEVEL_OPEN}
 
@@ -237,7 +287,7 @@ def test_newcomers_see_what_the_rules_say() -> None:
     policy.rules.past = PAST_VISIBILITY_FROM_JOINING
     found = verdict(policy, "awa", (), Action.READ, T0)
     assert isinstance(found, Allowed)
-    assert found.since == T0
+    assert found.scope.since == T0
 
 
 @pytest.mark.parametrize(
@@ -274,12 +324,62 @@ def test_nobody_is_nobody() -> None:
     assert isinstance(verdict(group(LEVEL_OPEN), "", frozenset(Role.values()), Action.READ, T0), Denied)
 
 
+def opened(until: datetime = T0 + 9 * HOUR, **scope: object) -> events.BreakGlassOpened:
+    return events.BreakGlassOpened(
+        group_id="g",
+        break_glass_id="b",
+        reader_id="eve",
+        reader_role=ROLE_SECURITY_OFFICER,
+        reason=PURPOSE_SECURITY_INCIDENT,
+        reference="case 7",
+        scope=BreakGlassScope(**scope),  # type: ignore[arg-type]
+        ends_at=until,
+    )
+
+
+def test_a_break_glass_is_for_its_reader_in_their_role_until_its_end_and_in_its_scope() -> None:
+    bounds = {"from": T0 - HOUR, "to": T0, "object_ids": ["room"]}
+    policy = folded(CREATED, opened(T0 + HOUR, **bounds))
+    role = (ROLE_SECURITY_OFFICER,)
+    found = verdict(policy, "eve", role, Action.READ, T0)
+    assert isinstance(found, Allowed)
+    assert (found.capacity, found.rule, found.until) == (READER_KIND_BREAK_GLASS, "SEE-10", T0 + HOUR)
+    assert not found.scope.whole
+    assert found.scope.covers(T0 - HOUR) and not found.scope.covers(T0) and not found.scope.covers(T0 - 2 * HOUR)
+    assert not found.scope.covers(None), "what was written at no known time lies in no period"
+    assert found.scope.concerns("message", "room") and not found.scope.concerns("post") and not found.scope.concerns()
+    for who, roles_, at in (("awa", role, T0), ("eve", (), T0), ("eve", (ROLE_AUDITOR,), T0), ("eve", role, T0 + HOUR)):
+        assert isinstance(verdict(policy, who, roles_, Action.READ, at), Denied)
+    for action in Action:
+        if action.right is not Right.CONTENT:
+            assert isinstance(verdict(policy, "eve", role, action, T0), Denied)
+
+
+@pytest.mark.parametrize(
+    "over",
+    [
+        (events.BreakGlassClosed(break_glass_id="b"),),
+        (events.RulesProposed(version=2, rules=Rules(break_glass=BREAK_GLASS_NEVER)), events.RulesAdopted(version=2)),
+        (events.GroupDeleted(),),
+    ],
+    ids=["closed", "new rules", "deleted"],
+)
+def test_a_break_glass_ends(over: tuple[object, ...]) -> None:
+    other = events.BreakGlassClosed(break_glass_id="another")
+    role = (ROLE_SECURITY_OFFICER,)
+    assert isinstance(verdict(folded(CREATED, opened(), other), "eve", role, Action.READ, T0), Allowed)
+    assert isinstance(verdict(folded(CREATED, opened(), *over), "eve", role, Action.READ, T0), Denied)
+
+
 def add(person: str, role: MemberRole = MEMBER_ROLE_MEMBER, until: datetime | None = None) -> events.MemberAdded:
     return events.MemberAdded(group_id="g", person_id=person, role=role, until=until)
 
 
 CREATED = events.GroupCreated(
-    group_id="g", created_by="awa", rules=Rules(level=LEVEL_CONFIDENTIAL), kind=GROUP_KIND_WORKING
+    group_id="g",
+    created_by="awa",
+    rules=Rules(level=LEVEL_CONFIDENTIAL, break_glass=BREAK_GLASS_TWO_KEYS),
+    kind=GROUP_KIND_WORKING,
 )
 
 

@@ -4,11 +4,14 @@ from datetime import UTC, datetime
 
 import grpc
 from google.protobuf.message import Message
+from regard.groups.v1 import break_glass_pb2 as bg
 from regard.groups.v1 import groups_pb2 as pb
+from regard.groups.v1.break_glass_pb2_grpc import BreakGlassServiceServicer
 from regard.groups.v1.groups_pb2_grpc import GroupInternalServiceServicer, GroupServiceServicer
 
 from services.common import rpc
 from services.common.clock import Clock
+from services.groups.break_glass import BreakGlass, BreakGlassList
 from services.groups.catalogue import Catalogue
 from services.groups.changes import Changes
 from services.groups.founding import Founding
@@ -148,6 +151,41 @@ class GroupApi(GroupServiceServicer):
 
     def _now(self) -> tuple[str, datetime]:
         return rpc.caller().person_id, self._clock()
+
+
+class BreakGlassApi(BreakGlassServiceServicer):
+    """Break-glass: asked for by one person, approved by another."""
+
+    def __init__(self, break_glass: BreakGlass, listed: BreakGlassList) -> None:
+        self._break_glass = break_glass
+        self._listed = listed
+
+    async def RequestBreakGlass(
+        self, request: bg.RequestBreakGlassRequest, context: Context
+    ) -> bg.RequestBreakGlassResponse:
+        id = await self._break_glass.request(
+            request.group_id, request.reason, request.reference.strip(), request.scope, request.ends_at
+        )
+        return bg.RequestBreakGlassResponse(break_glass_id=id)
+
+    async def ApproveBreakGlass(
+        self, request: bg.ApproveBreakGlassRequest, context: Context
+    ) -> bg.ApproveBreakGlassResponse:
+        await self._break_glass.approve(request.break_glass_id)
+        return bg.ApproveBreakGlassResponse()
+
+    async def RefuseBreakGlass(
+        self, request: bg.RefuseBreakGlassRequest, context: Context
+    ) -> bg.RefuseBreakGlassResponse:
+        await self._break_glass.refuse(request.break_glass_id)
+        return bg.RefuseBreakGlassResponse()
+
+    async def EndBreakGlass(self, request: bg.EndBreakGlassRequest, context: Context) -> bg.EndBreakGlassResponse:
+        await self._break_glass.end(request.break_glass_id)
+        return bg.EndBreakGlassResponse()
+
+    async def ListBreakGlass(self, request: bg.ListBreakGlassRequest, context: Context) -> bg.ListBreakGlassResponse:
+        return await self._listed.of(rpc.caller(), request.group_id, request.page)
 
 
 class GroupInternalApi(GroupInternalServiceServicer):

@@ -104,7 +104,7 @@ class Catalogue:
 
     async def members(self, caller: Caller, group_id: str, page: PageRequest) -> ListMembersResponse:
         """Who belongs, moderators first, then those who came first."""
-        policy = await self._inside(caller, group_id)
+        policy = await self.inside(caller, group_id)
         after, size = paging.decode(page.token, like=(0, 0, "")), paging.size_of(page)
         following = members_after(policy, after)
         token = paging.encode(following[size - 1][0]) if len(following) > size else ""
@@ -113,7 +113,7 @@ class Catalogue:
 
     async def who_can_see(self, caller: Caller, group_id: str) -> WhoCanSeeResponse:
         """The panel."""
-        policy = await self._inside(caller, group_id)
+        policy = await self.inside(caller, group_id)
         return WhoCanSeeResponse(
             entries=map(can_see, panel(policy, self._clock())),
             rules_version=policy.rules_version,
@@ -122,7 +122,7 @@ class Catalogue:
 
     async def rules(self, caller: Caller, group_id: str) -> list[RulesVersion]:
         """The history of the rules, newest first."""
-        await self._inside(caller, group_id)
+        await self.inside(caller, group_id)
         return rules_history(await self._registry.events(group_id))
 
     async def requests(self, caller: Caller, group_id: str) -> list[JoinRequest]:
@@ -132,7 +132,7 @@ class Catalogue:
             rows = await queries.requests_of(connection, group_id)
         return [JoinRequest(person_id=person, requested_at=_timestamp(at_us)) for person, at_us in rows]
 
-    async def _inside(self, caller: Caller, group_id: str) -> GroupPolicy:
+    async def inside(self, caller: Caller, group_id: str) -> GroupPolicy:
         """The policy, for those who read the group or manage its members."""
         policy, at = (await self._guard.sight(caller, group_id, Action.FIND)).policy, self._clock()
         reading = verdict(policy, caller.person_id, caller.roles, Action.READ, at)

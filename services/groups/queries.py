@@ -2,9 +2,12 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any, cast
 
 import sqlalchemy as sa
 from regard.common.v1.common_pb2 import Sealed
+from regard.groups.v1.break_glass_pb2 import BreakGlassCase
+from regard.groups.v1.events_pb2 import BreakGlassApproved, BreakGlassRequested
 from regard.groups.v1.rules_pb2 import (
     GROUP_KIND_WORKING,
     MEMBER_ROLE_UNSPECIFIED,
@@ -14,10 +17,22 @@ from regard.groups.v1.rules_pb2 import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.common import moments
 from services.groups.group import SealedLabels
-from services.groups.views import DOOMED, GROUPS, INVITATIONS, MEMBERS, PEOPLE, PROPOSALS, REQUESTS
+from services.groups.views import (
+    BREAK_GLASS,
+    DOOMED,
+    GROUPS,
+    INVITATIONS,
+    MEMBERS,
+    OPENINGS,
+    PEOPLE,
+    PROPOSALS,
+    REQUESTS,
+)
 
 _AT_ONCE = 500
+_APPROVED = BREAK_GLASS.c.state == int(BreakGlassCase.STATE_OPEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +78,8 @@ class Due:
     votes: tuple[str, ...]
     doomed: tuple[str, ...]
     next_at_us: int | None
+    break_glass: tuple[str, ...] = ()
+    """Approved ones whose group is not opened, or is closed again, or whose end has come."""
 
 
 async def names_of_groups_of(connection: AsyncConnection, person_id: str, now_us: int) -> list[NameRow]:
@@ -133,14 +150,82 @@ async def due(connection: AsyncConnection, now_us: int) -> Due:
     ends = sa.union_all(
         sa.select(sa.func.min(MEMBERS.c.until_us).label("at_us")).where(MEMBERS.c.until_us > now_us),
         sa.select(sa.func.min(PROPOSALS.c.closes_at_us)).where(PROPOSALS.c.closes_at_us > now_us),
+        sa.select(sa.func.min(BREAK_GLASS.c.ends_at_us)).where(_APPROVED, BREAK_GLASS.c.ends_at_us > now_us),
     ).subquery()
+    is_open = sa.and_(OPENINGS.c.opened_at_us.is_not(None), OPENINGS.c.closed_at_us.is_(None))
+    unsettled = _with_openings(BREAK_GLASS.c.break_glass_id).where(
+        _APPROVED, sa.or_(OPENINGS.c.break_glass_id.is_(None), ~is_open, BREAK_GLASS.c.ends_at_us <= now_us)
+    )
     return Due(
         guests=tuple((row.group_id, row.person_id) for row in await connection.execute(guests)),
         departed=tuple((row.group_id, row.person_id) for row in await connection.execute(departed)),
         votes=tuple(await connection.scalars(votes)),
         doomed=tuple(await connection.scalars(sa.select(DOOMED.c.group_id))),
         next_at_us=await connection.scalar(sa.select(sa.func.min(ends.c.at_us))),
+        break_glass=tuple(await connection.scalars(unsettled)),
     )
+
+
+async def break_glass(
+    connection: AsyncConnection,
+    group_id: str,
+    *,
+    opened_only: bool,
+    after: tuple[int, str] | None,
+    limit: int,
+    now_us: int,
+) -> list[BreakGlassCase]:
+    """Those of a group, or of all where that is empty, newest first; `after` is the last of the page before."""
+    key = sa.tuple_(BREAK_GLASS.c.requested_at_us, BREAK_GLASS.c.break_glass_id)
+    chosen = _with_openings(BREAK_GLASS, OPENINGS.c.opened_at_us, OPENINGS.c.closed_at_us, OPENINGS.c.closed_by)
+    if group_id:
+        chosen = chosen.where(BREAK_GLASS.c.group_id == group_id)
+    if opened_only:
+        chosen = chosen.where(OPENINGS.c.opened_at_us.is_not(None))
+    if after:
+        chosen = chosen.where(key < after)
+    order = (BREAK_GLASS.c.requested_at_us.desc(), BREAK_GLASS.c.break_glass_id.desc())
+    return [_break_glass(row, now_us) for row in await connection.execute(chosen.order_by(*order).limit(limit))]
+
+
+def _with_openings(*columns: Any) -> sa.Select[Any]:
+    same = OPENINGS.c.break_glass_id == BREAK_GLASS.c.break_glass_id
+    return sa.select(*columns).select_from(BREAK_GLASS).outerjoin(OPENINGS, same)
+
+
+def _break_glass(row: sa.Row[Any], now_us: int) -> BreakGlassCase:
+    asked = BreakGlassRequested.FromString(row.asked)
+    approved = BreakGlassApproved.FromString(row.approved or b"")
+    # What the group says comes first: it is what holds.
+    ended_at_us = row.closed_at_us or row.ended_at_us
+    return BreakGlassCase(
+        break_glass_id=row.break_glass_id,
+        group_id=row.group_id,
+        state=_state(row, now_us),
+        requested_by=asked.requested_by,
+        requester_role=asked.role,
+        approved_by=approved.approved_by,
+        approver_role=approved.role,
+        reason=asked.reason,
+        reference=asked.reference,
+        scope=asked.scope if asked.HasField("scope") else None,
+        requested_at=moments.timestamp(row.requested_at_us),
+        opened_at=moments.timestamp(row.opened_at_us),
+        ends_at=asked.ends_at,
+        ended_at=moments.timestamp(ended_at_us),
+        ended_by=row.closed_by if row.closed_at_us else row.ended_by,
+    )
+
+
+def _state(row: sa.Row[Any], now_us: int) -> BreakGlassCase.State:
+    over = row.ends_at_us <= now_us or row.closed_at_us is not None
+    match row.state:
+        case BreakGlassCase.STATE_REQUESTED if row.ends_at_us <= now_us:
+            return BreakGlassCase.STATE_REFUSED
+        case BreakGlassCase.STATE_OPEN if over:
+            return BreakGlassCase.STATE_ENDED
+        case state:
+            return cast(BreakGlassCase.State, state)
 
 
 async def _names(connection: AsyncConnection, *conditions: sa.ColumnElement[bool]) -> list[NameRow]:

@@ -12,11 +12,12 @@ from collections.abc import Awaitable, Iterator
 from services.common.clock import Clock
 from services.common.database import Database
 from services.common.decider import CommandContext
-from services.common.errors import Refused
+from services.common.errors import Kind, Refused
 from services.common.live import Behind
 from services.common.projection import Projection
 from services.common.telemetry import logger
 from services.groups import queries
+from services.groups.break_glass import BreakGlass
 from services.groups.group import Command, commands
 from services.groups.keys import ContentKeys
 from services.groups.people import People
@@ -33,7 +34,7 @@ _log = logger(__name__)
 
 
 class Upkeep:
-    """Guests and votes whose end has come, people who left, keys of deleted groups."""
+    """Guests, votes and break-glass whose end has come, people who left, keys of deleted groups."""
 
     def __init__(
         self,
@@ -42,6 +43,7 @@ class Upkeep:
         registry: Registry,
         keys: ContentKeys,
         people: People,
+        break_glass: BreakGlass,
         clock: Clock,
     ) -> None:
         self._projection = projection
@@ -49,6 +51,7 @@ class Upkeep:
         self._registry = registry
         self._keys = keys
         self._people = people
+        self._break_glass = break_glass
         self._clock = clock
 
     async def run(self) -> None:
@@ -87,6 +90,8 @@ class Upkeep:
             yield group_id, self._execute(group_id, commands.Expire(person_id, self._clock()))
         for group_id in due.votes:
             yield group_id, self._execute(group_id, commands.CloseVote(self._clock()))
+        for break_glass_id in due.break_glass:
+            yield break_glass_id, self._settle(break_glass_id)
 
     async def _destroy_keys(self, group_id: str) -> None:
         await self._keys.destroy(group_id)
@@ -97,9 +102,16 @@ class Upkeep:
         if not await self._people.is_active(person_id):
             await self._execute(group_id, commands.Depart(person_id, ACTOR))
 
+    async def _settle(self, break_glass_id: str) -> None:
+        # It is settled also where the group's rules have something against it.
+        try:
+            await self._break_glass.settle(break_glass_id, _context())
+        except Refused as refused:
+            if refused.refusal.kind in (Kind.UNAVAILABLE, Kind.ABORTED):
+                raise
+
     async def _execute(self, group_id: str, command: Command) -> None:
-        command_id = uuid.uuid4()
-        await self._registry.execute(group_id, command, CommandContext(command_id, ACTOR, str(command_id)))
+        await self._registry.execute(group_id, command, _context())
 
     async def _tried(self, group_id: str, step: Awaitable[None]) -> bool:
         """Whether it was done; if not, the others are done all the same."""
@@ -112,3 +124,8 @@ class Upkeep:
         else:
             return True
         return False
+
+
+def _context() -> CommandContext:
+    command_id = uuid.uuid4()
+    return CommandContext(command_id, ACTOR, str(command_id))

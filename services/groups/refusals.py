@@ -171,3 +171,52 @@ NOT_YOUR_OWN_WAY_IN = refusal(
     remedy_en="Leave yourself out of the import; a moderator of the group can invite you, which everyone will see.",
     remedy_fr="Retirez-vous de l’import ; une personne qui modère le groupe peut vous inviter, au vu de tous.",
 )
+BREAK_GLASS_END = refusal(
+    "GRP-23",
+    Kind.INVALID_ARGUMENT,
+    en="A break-glass ends at a date ahead, seven days from now at most.",
+    fr="Un bris de glace prend fin à une date à venir, dans sept jours au plus tard.",
+    remedy_en="Choose an end within seven days; what takes longer is asked for again.",
+    remedy_fr="Choisissez une fin sous sept jours ; au-delà, faites une nouvelle demande.",
+)
+NO_SUCH_BREAK_GLASS = refusal(
+    "GRP-24",
+    Kind.NOT_FOUND,
+    en="There is no such break-glass.",
+    fr="Ce bris de glace n’existe pas.",
+    remedy_en="Look it up in the list.",
+    remedy_fr="Cherchez-le dans la liste.",
+)
+NOT_IN_THIS_STATE = refusal(
+    "GRP-25",
+    Kind.FAILED_PRECONDITION,
+    en="What has become of this break-glass does not allow it.",
+    fr="Ce qu’est devenu ce bris de glace ne le permet pas.",
+    remedy_en="Look at its state: what waits can be approved or refused, what is open can be ended.",
+    remedy_fr="Voyez son état : une demande s’approuve ou se refuse, un bris de glace ouvert se termine.",
+)
+TWO_KEYS_NEEDED = refusal(
+    "GRP-26",
+    Kind.PERMISSION_DENIED,
+    en="A break-glass takes two different people with two different roles.",
+    fr="Un bris de glace demande deux personnes différentes aux rôles différents.",
+    remedy_en="Ask somebody with another of the roles: security, data protection, staff representation.",
+    remedy_fr="Adressez-vous à qui tient un autre des rôles : sécurité, protection des données, représentation du "
+    "personnel.",
+)
+NO_BREAK_GLASS_HERE = refusal(
+    "GRP-27",
+    Kind.NOT_FOUND,
+    en="There is no such group, or its rules allow no break-glass.",
+    fr="Ce groupe n’existe pas, ou ses règles n’admettent aucun bris de glace.",
+    remedy_en="Check the identifier; where the rules say never, ask the group's members.",
+    remedy_fr="Vérifiez l’identifiant ; là où les règles disent jamais, adressez-vous aux membres du groupe.",
+)
+READS_ALREADY = refusal(
+    "GRP-28",
+    Kind.FAILED_PRECONDITION,
+    en="Whoever asked can read this group already, without break-glass.",
+    fr="Qui fait la demande peut déjà lire ce groupe, sans bris de glace.",
+    remedy_en="Read it as you are.",
+    remedy_fr="Lisez-le en l’état.",
+)

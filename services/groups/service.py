@@ -1,5 +1,6 @@
 """Puts groups together, the same for production and tests."""
 
+from regard.groups.v1.break_glass_pb2_grpc import add_BreakGlassServiceServicer_to_server
 from regard.groups.v1.groups_pb2_grpc import (
     add_GroupInternalServiceServicer_to_server,
     add_GroupServiceServicer_to_server,
@@ -8,7 +9,8 @@ from regard.groups.v1.groups_pb2_grpc import (
 from services.access import Guard
 from services.common.kernel import Kernel, Service
 from services.common.settings import Settings
-from services.groups.api import GroupApi, GroupInternalApi
+from services.groups.api import BreakGlassApi, GroupApi, GroupInternalApi
+from services.groups.break_glass import BreakGlass, BreakGlassList
 from services.groups.catalogue import Catalogue
 from services.groups.changes import Changes
 from services.groups.founding import Founding
@@ -31,11 +33,14 @@ def build(settings: Settings, kernel: Kernel) -> Service:
     catalogue = Catalogue(database, registry, labels, guard, clock)
     founding = Founding(registry, labels, people)
     changes = Changes(registry, labels, keys, people, clock)
-    upkeep = Upkeep(projection, database, registry, keys, people, clock)
+    break_glass = BreakGlass(kernel.store, kernel.codec, registry, clock)
+    upkeep = Upkeep(projection, database, registry, keys, people, break_glass, clock)
+    break_glass_list = BreakGlassList(database, catalogue, clock)
     return Service(
         name="groups",
         servicers=(
             (add_GroupServiceServicer_to_server, GroupApi(catalogue, founding, changes, registry, clock)),
+            (add_BreakGlassServiceServicer_to_server, BreakGlassApi(break_glass, break_glass_list)),
             (add_GroupInternalServiceServicer_to_server, GroupInternalApi(keys, founding)),
         ),
         projections=(projection,),

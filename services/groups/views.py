@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from regard.groups.v1 import events_pb2 as groups
+from regard.groups.v1.break_glass_pb2 import BreakGlassCase
 from regard.groups.v1.rules_pb2 import GROUP_KIND_WORKING, MEMBER_ROLE_MEMBER, MEMBER_ROLE_MODERATOR, GroupKind, Rules
 from regard.identity.v1 import events_pb2 as identity
 from sqlalchemy.dialects.postgresql import insert
@@ -73,6 +74,29 @@ PROPOSALS = sa.Table(
     sa.Column("findable", sa.Boolean, nullable=False),
     sa.Column("closes_at_us", sa.BigInteger, index=True),
 )
+# Of a break-glass, what its own stream says; and, as it comes in no fixed order to that, what its group's stream says.
+BREAK_GLASS = sa.Table(
+    "break_glass_v1",
+    METADATA,
+    sa.Column("break_glass_id", sa.String(36), primary_key=True),
+    sa.Column("group_id", sa.String(36), nullable=False, index=True),
+    sa.Column("state", sa.Integer, nullable=False),
+    sa.Column("asked", sa.LargeBinary, nullable=False),  # BreakGlassRequested
+    sa.Column("approved", sa.LargeBinary),  # BreakGlassApproved
+    sa.Column("requested_at_us", sa.BigInteger, nullable=False),
+    sa.Column("ends_at_us", sa.BigInteger, nullable=False, index=True),
+    sa.Column("ended_at_us", sa.BigInteger),
+    sa.Column("ended_by", sa.String(100), nullable=False),
+)
+OPENINGS = sa.Table(
+    "break_glass_openings_v1",
+    METADATA,
+    sa.Column("break_glass_id", sa.String(36), primary_key=True),
+    sa.Column("group_id", sa.String(36), nullable=False, index=True),
+    sa.Column("opened_at_us", sa.BigInteger),
+    sa.Column("closed_at_us", sa.BigInteger),
+    sa.Column("closed_by", sa.String(100), nullable=False),
+)
 # Deleted, and not yet said to be without keys.
 DOOMED = sa.Table("groups_doomed_v1", METADATA, sa.Column("group_id", sa.String(36), primary_key=True))
 PEOPLE = sa.Table(
@@ -107,7 +131,13 @@ def reduce(event: Event) -> Statements:
             return (_update(GROUPS, archived.group_id).values(archived=True),)
         case groups.GroupDeleted() as deleted:
             erased = tuple(sa.delete(table).where(table.c.group_id == deleted.group_id) for table in _OF_GROUPS)
-            return *erased, insert(DOOMED).values(group_id=deleted.group_id).on_conflict_do_nothing()
+            closed = {"closed_at_us": microseconds(event.recorded_at), "closed_by": deleted.deleted_by}
+            is_open = (OPENINGS.c.group_id == deleted.group_id, OPENINGS.c.closed_at_us.is_(None))
+            return (
+                *erased,
+                sa.update(OPENINGS).where(*is_open).values(closed),
+                insert(DOOMED).values(group_id=deleted.group_id).on_conflict_do_nothing(),
+            )
         case groups.KeysDestroyed() as destroyed if not destroyed.author_id:
             return (sa.delete(DOOMED).where(DOOMED.c.group_id == destroyed.group_id),)
         case identity.PersonProvisioned() as person:
@@ -117,7 +147,7 @@ def reduce(event: Event) -> Statements:
         case identity.PersonReactivated() as person:
             return (_person(person.person_id, active=True),)
         case _:
-            return _membership(event) or _rules(event)
+            return _membership(event) or _rules(event) or _break_glass(event)
 
 
 def _membership(event: Event) -> Statements:
@@ -167,6 +197,45 @@ def _rules(event: Event) -> Statements:
             return (sa.delete(PROPOSALS).where(_is_proposal(rejected.group_id, rejected.version)),)
         case _:
             return ()
+
+
+def _break_glass(event: Event) -> Statements:
+    at_us = microseconds(event.recorded_at)
+    match event.message:
+        case groups.BreakGlassRequested() as asked:
+            row = {
+                "break_glass_id": asked.break_glass_id,
+                "group_id": asked.group_id,
+                "state": int(BreakGlassCase.STATE_REQUESTED),
+                "asked": _bytes(asked),
+                "requested_at_us": at_us,
+                "ends_at_us": asked.ends_at.ToMicroseconds(),
+                "ended_by": "",
+            }
+            return (sa.insert(BREAK_GLASS).values(row),)
+        case groups.BreakGlassApproved() as approved:
+            state = int(BreakGlassCase.STATE_OPEN)
+            return (_case(approved.break_glass_id).values(state=state, approved=_bytes(approved)),)
+        case groups.BreakGlassRefused() as refused:
+            ended = {"state": int(BreakGlassCase.STATE_REFUSED), "ended_at_us": at_us, "ended_by": refused.refused_by}
+            return (_case(refused.break_glass_id).values(ended),)
+        case groups.BreakGlassEnded() as over:
+            ended = {"state": int(BreakGlassCase.STATE_ENDED), "ended_at_us": at_us, "ended_by": over.ended_by}
+            return (_case(over.break_glass_id).values(ended),)
+        case groups.BreakGlassOpened() as opened:
+            row = {"break_glass_id": opened.break_glass_id, "group_id": opened.group_id, "closed_by": ""}
+            return (sa.insert(OPENINGS).values({**row, "opened_at_us": at_us}),)
+        case groups.BreakGlassClosed() as closed:
+            ended = {"closed_at_us": at_us, "closed_by": closed.closed_by}
+            row = {"break_glass_id": closed.break_glass_id, "group_id": closed.group_id, **ended}
+            closing = insert(OPENINGS).values(row)
+            return (closing.on_conflict_do_update(index_elements=["break_glass_id"], set_=ended),)
+        case _:
+            return ()
+
+
+def _case(break_glass_id: str) -> sa.Update:
+    return sa.update(BREAK_GLASS).where(BREAK_GLASS.c.break_glass_id == break_glass_id)
 
 
 def microseconds(at: datetime) -> int:

@@ -87,6 +87,16 @@ _GROUPS = {
     "ArchiveGroup": Row(_IN_GROUP, "moderator", GROUP),
     "DeleteGroup": Row({**_IN_GROUP, "name": "$name"}, "moderator", GROUP),
 }
+_NAMED = {"break_glass_id": "00000000-0000-4000-8000-000000000001"}
+_BREAK_GLASS = {
+    "RequestBreakGlass": Row(
+        {**_IN_GROUP, "reason": "PURPOSE_SECURITY_INCIDENT", "reference": "hostile", "ends_at": "$tomorrow"}, "", ROLE
+    ),
+    "ApproveBreakGlass": Row(_NAMED, "", ROLE),
+    "RefuseBreakGlass": Row(_NAMED, "", ROLE),
+    "EndBreakGlass": Row(_NAMED, "", ROLE),
+    "ListBreakGlass": Row(_IN_GROUP, "member", GROUP),
+}
 _INTERNAL = {
     "GetContentKeys": Row({**_IN_GROUP, "authors": ["$member"]}, "service"),
     "OpenDirectGroup": Row({"person_ids": ["$member", "$moderator"], "opened_by": "$member"}, "service"),
@@ -156,6 +166,7 @@ ROWS: dict[str, Row] = {
     **_named("audit.v1.LedgerService", _LEDGER),
     **_named("audit.v1.AuditQueryService", _AUDIT),
     **_named("groups.v1.GroupInternalService", _INTERNAL),
+    **_named("groups.v1.BreakGlassService", _BREAK_GLASS),
     **_named("groups.v1.GroupService", _GROUPS),
     **_named("identity.v1.PeopleService", _PEOPLE),
     **_named("identity.v1.AuthService", _AUTH),

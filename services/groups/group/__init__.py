@@ -9,6 +9,7 @@ rights       who may
 making       beginning and end
 membership   coming and going
 voting       how rules change
+glass        break-glass
 """
 
 from collections.abc import Iterable
@@ -18,7 +19,7 @@ from google.protobuf.message import Message
 
 from services.common.decider import Decider
 from services.common.ids import StreamName, stream_name
-from services.groups.group import commands, making, membership, voting
+from services.groups.group import commands, glass, making, membership, voting
 from services.groups.group.commands import Command
 from services.groups.group.state import Group, Proposal, SealedLabels, evolve, fold
 
@@ -77,6 +78,10 @@ def decide(command: Command, group: Group) -> tuple[Message, ...]:
             return membership.expire(command, group)
         case commands.Depart():
             return membership.depart(command, group)
+        case commands.OpenGlass():
+            return glass.open_glass(command, group)
+        case commands.CloseGlass():
+            return glass.close_glass(command, group)
         case _:
             assert_never(command)
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from regard.common.v1.common_pb2 import Sealed
+from regard.groups.v1.events_pb2 import BreakGlassOpened
 from regard.groups.v1.rules_pb2 import MemberRole, Rules
 
 
@@ -189,6 +190,22 @@ class CloseVote:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenGlass:
+    """Open the group by a break-glass that was approved, as the event says."""
+
+    opened: BreakGlassOpened
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CloseGlass:
+    """End a break-glass, or see to it that it never opens."""
+
+    break_glass_id: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class ConfirmKeysDestroyed:
     """Record that the keys of the deleted group are gone."""
 
@@ -214,5 +231,7 @@ Command = (
     | Expire
     | Depart
     | CloseVote
+    | OpenGlass
+    | CloseGlass
     | ConfirmKeysDestroyed
 )

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from google.protobuf.message import Message
 from regard.common.v1.common_pb2 import Sealed
 from regard.groups.v1.events_pb2 import (
+    BreakGlassClosed,
+    BreakGlassOpened,
     GroupCreated,
     GroupDeleted,
     GroupRenamed,
@@ -84,7 +86,10 @@ class SealedLabels:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A group. `former`: who left or was removed, and did not come back; `last_version`: of rules ever proposed."""
+    """A group. `former`: who left or was removed, and did not come back; `last_version`: of rules ever proposed.
+
+    `glass`: every break-glass that was opened or closed here, so that none opens twice.
+    """
 
     policy: GroupPolicy = field(default_factory=GroupPolicy)
     labels: SealedLabels | None = None
@@ -93,6 +98,7 @@ class Group:
     former: frozenset[str] = _NOBODY
     proposal: Proposal | None = None
     last_version: int = 0
+    glass: frozenset[str] = _NOBODY
     keys_destroyed: bool = False
 
 
@@ -155,6 +161,8 @@ def _evolve(group: Group, event: Message, policy: GroupPolicy) -> Group:
             return replace(group, proposal=group.proposal.voted(event.person_id, event.agrees))
         case RulesAdopted() | RulesRejected():
             return replace(group, proposal=None)
+        case BreakGlassOpened() | BreakGlassClosed():
+            return replace(group, glass=group.glass | {event.break_glass_id})
         case GroupDeleted():
             return replace(group, invited=_NOBODY, requested=_NOBODY, proposal=None)
         case KeysDestroyed() if not event.author_id:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from regard.common.v1.common_pb2 import LEVEL_OPEN
-from regard.groups.v1.events_pb2 import RulesAdopted, RulesProposed, RulesRejected, RulesVoted
+from regard.groups.v1.events_pb2 import BreakGlassClosed, RulesAdopted, RulesProposed, RulesRejected, RulesVoted
 from regard.groups.v1.rules_pb2 import BREAK_GLASS_TWO_KEYS, Rules
 
 from services.access import Action
@@ -17,6 +17,8 @@ from services.groups.refusals import BAD_CONSENT, NO_SUCH_VOTE, NO_VOICE, VOTE_I
 EVERYONE_PERCENT = 100
 LEAST_PERCENT = 50
 DEFAULT_PERIOD_DAYS = 7
+RULES = "rules"
+"""In place of a person, where new rules end a break-glass."""
 
 
 def needs_consent(before: Rules, after: Rules) -> bool:
@@ -60,7 +62,7 @@ def propose(command: ProposeRules, group: Group) -> tuple[Message, ...]:
     group_id, version = group.policy.group_id, group.last_version + 1
     if not needs_consent(group.policy.rules, command.rules):
         proposed = RulesProposed(group_id=group_id, version=version, rules=command.rules, proposed_by=command.by)
-        return *over, proposed, RulesAdopted(group_id=group_id, version=version)
+        return *over, proposed, *_adopted(group, version, command.rules)
     return *over, *_put_to_the_vote(command, group, version)
 
 
@@ -76,7 +78,7 @@ def vote(command: Vote, group: Group) -> tuple[Message, ...]:
         return ()
     group_id = group.policy.group_id
     voted = RulesVoted(group_id=group_id, version=proposal.version, person_id=command.by, agrees=command.agrees)
-    return voted, *_settled(group_id, proposal.voted(command.by, command.agrees))
+    return voted, *_settled(group, proposal.voted(command.by, command.agrees))
 
 
 def close(command: CloseVote, group: Group) -> tuple[Message, ...]:
@@ -89,7 +91,7 @@ def close(command: CloseVote, group: Group) -> tuple[Message, ...]:
 
 def after_departure(group: Group, person_id: str) -> tuple[Message, ...]:
     """What someone's going away, their vote included, settles."""
-    return _settled(group.policy.group_id, group.proposal.without(person_id)) if group.proposal else ()
+    return _settled(group, group.proposal.without(person_id)) if group.proposal else ()
 
 
 def _put_to_the_vote(command: ProposeRules, group: Group, version: int) -> tuple[Message, ...]:
@@ -108,15 +110,25 @@ def _put_to_the_vote(command: ProposeRules, group: Group, version: int) -> tuple
     # Who proposes agrees; alone in the group, they have decided.
     agrees = RulesVoted(group_id=group_id, version=version, person_id=command.by, agrees=True)
     proposal = Proposal(version, command.rules, command.by, needed, closes_at, voters)
-    return proposed, agrees, *_settled(group_id, proposal.voted(command.by, agrees=True))
+    return proposed, agrees, *_settled(group, proposal.voted(command.by, agrees=True))
 
 
-def _settled(group_id: str, proposal: Proposal) -> tuple[Message, ...]:
+def _settled(group: Group, proposal: Proposal) -> tuple[Message, ...]:
     if proposal.is_agreed:
-        return (RulesAdopted(group_id=group_id, version=proposal.version),)
+        return _adopted(group, proposal.version, proposal.rules)
     if proposal.is_hopeless:
-        return (RulesRejected(group_id=group_id, version=proposal.version),)
+        return (RulesRejected(group_id=group.policy.group_id, version=proposal.version),)
     return ()
+
+
+def _adopted(group: Group, version: int, rules: Rules) -> tuple[Message, ...]:
+    """New rules, and the end of every break-glass where they allow none."""
+    group_id = group.policy.group_id
+    adopted = RulesAdopted(group_id=group_id, version=version)
+    if rules.break_glass == BREAK_GLASS_TWO_KEYS:
+        return (adopted,)
+    ids = sorted(one.break_glass_id for one in group.policy.opened.values())
+    return adopted, *(BreakGlassClosed(group_id=group_id, break_glass_id=id, closed_by=RULES) for id in ids)
 
 
 def timestamp(at: datetime) -> Timestamp:

@@ -1,0 +1,166 @@
+"""A break-glass: one person asks, another with another role approves, and either way it comes to an end.
+
+Stream: breakglass-<id>. It says what was decided. That somebody may read is said by the group's own stream, which is
+written after an approval and before an end: nobody reads without an approval that stands.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import assert_never
+
+from google.protobuf.message import Message
+from regard.common.v1.options_pb2 import (
+    ROLE_DATA_PROTECTION_OFFICER,
+    ROLE_SECURITY_OFFICER,
+    ROLE_STAFF_REPRESENTATIVE,
+    ROLE_UNSPECIFIED,
+    Role,
+)
+from regard.groups.v1.break_glass_pb2 import BreakGlassCase
+from regard.groups.v1.events_pb2 import (
+    BreakGlassApproved,
+    BreakGlassEnded,
+    BreakGlassRefused,
+    BreakGlassRequested,
+)
+
+from services.common.decider import Decider
+from services.common.ids import StreamName, stream_name
+from services.groups.refusals import BREAK_GLASS_END, NO_SUCH_BREAK_GLASS, NOT_IN_THIS_STATE, TWO_KEYS_NEEDED
+
+CATEGORY = "breakglass"
+LONGEST = timedelta(days=7)
+KEYS: tuple[Role, ...] = (ROLE_SECURITY_OFFICER, ROLE_DATA_PROTECTION_OFFICER, ROLE_STAFF_REPRESENTATIVE)
+"""The roles, two different of which it takes."""
+
+
+def stream_of(break_glass_id: str) -> StreamName:
+    """The stream of a break-glass."""
+    return stream_name(CATEGORY, break_glass_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Ask, with one of the roles that `asked.role` says."""
+
+    asked: BreakGlassRequested
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Approve:
+    """Approve, with whichever of `roles` can be the second key."""
+
+    by: str
+    roles: Collection[int]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Refuse, or take back."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """End what was approved. The group is closed already."""
+
+    by: str
+
+
+Command = Request | Approve | Refuse | End
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What was asked and decided. `asked` is empty for an id that is no break-glass's."""
+
+    asked: BreakGlassRequested
+    state: BreakGlassCase.State = BreakGlassCase.STATE_UNSPECIFIED
+    approved_by: str = ""
+    approver_role: Role = ROLE_UNSPECIFIED
+
+    @property
+    def approved(self) -> bool:
+        """Whether it was approved, and has not ended."""
+        return self.state == BreakGlassCase.STATE_OPEN
+
+    @property
+    def ends_at(self) -> datetime:
+        """When it is over."""
+        return self.asked.ends_at.ToDatetime(UTC)
+
+
+def decide(command: Command, case: Case) -> tuple[Message, ...]:
+    """The events that `command` causes; () when it is so already. Raises Refused: GRP-23 to GRP-26."""
+    id = case.asked.break_glass_id
+    if isinstance(command, Request):
+        return _request(command, case)
+    if not id:
+        raise NO_SUCH_BREAK_GLASS()
+    match command:
+        case Approve():
+            return _approve(command, case)
+        case Refuse(by=by):
+            if _moves(case, BreakGlassCase.STATE_REQUESTED, BreakGlassCase.STATE_REFUSED):
+                return (BreakGlassRefused(break_glass_id=id, refused_by=by),)
+            return ()
+        case End(by=by):
+            if _moves(case, BreakGlassCase.STATE_OPEN, BreakGlassCase.STATE_ENDED):
+                return (BreakGlassEnded(break_glass_id=id, ended_by=by),)
+            return ()
+        case _:
+            assert_never(command)
+
+
+def evolve(case: Case, event: Message) -> Case:
+    """The case after `event`."""
+    match event:
+        case BreakGlassRequested():
+            return Case(event, BreakGlassCase.STATE_REQUESTED)
+        case BreakGlassApproved():
+            state = BreakGlassCase.STATE_OPEN
+            return replace(case, state=state, approved_by=event.approved_by, approver_role=event.role)
+        case BreakGlassRefused():
+            return replace(case, state=BreakGlassCase.STATE_REFUSED)
+        case BreakGlassEnded():
+            return replace(case, state=BreakGlassCase.STATE_ENDED)
+        case _:
+            return case
+
+
+def key_among(roles: Collection[int], other_than: Role = ROLE_UNSPECIFIED) -> Role:
+    """The first role of `roles` that can be a key beside another; unspecified if there is none."""
+    return next((role for role in KEYS if role in roles and role != other_than), ROLE_UNSPECIFIED)
+
+
+def _request(command: Request, case: Case) -> tuple[Message, ...]:
+    if case.asked.break_glass_id:
+        return ()
+    if not command.at < command.asked.ends_at.ToDatetime(UTC) <= command.at + LONGEST:
+        raise BREAK_GLASS_END()
+    return (command.asked,)
+
+
+def _approve(command: Approve, case: Case) -> tuple[Message, ...]:
+    if case.approved and case.approved_by == command.by:
+        return ()
+    if case.state != BreakGlassCase.STATE_REQUESTED or case.ends_at <= command.at:
+        raise NOT_IN_THIS_STATE()
+    role = key_among(command.roles, other_than=case.asked.role)
+    if command.by == case.asked.requested_by or not role:
+        raise TWO_KEYS_NEEDED()
+    return (BreakGlassApproved(break_glass_id=case.asked.break_glass_id, approved_by=command.by, role=role),)
+
+
+def _moves(case: Case, before: BreakGlassCase.State, after: BreakGlassCase.State) -> bool:
+    """Whether it goes from one state to the other; False when it is there already."""
+    if case.state not in (before, after):
+        raise NOT_IN_THIS_STATE()
+    return case.state == before
+
+
+DECIDER = Decider[Command, Case](CATEGORY, Case(BreakGlassRequested()), decide, evolve)

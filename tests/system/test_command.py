@@ -216,6 +216,34 @@ def test_who_reads_and_who_audits_is_in_the_ledger(town: Up) -> None:
     assert "Camille Roussel, modér" in town.says("--language", "fr", "--as", "leo", "ledger", "Ligne 2")
 
 
+def test_two_people_break_the_glass_and_the_members_see_it(town: Up) -> None:
+    headers = {"authorization": f"Bearer {town.says('token', 'camille').strip()}"}
+    rules = {
+        "level": "LEVEL_CONFIDENTIAL",
+        "breakGlass": "BREAK_GLASS_TWO_KEYS",
+        "readers": "READERS_SHOWN_EVERYONE_BY_NAME",
+    }
+    made = httpx.post(f"{_url(town)}/v1/groups", headers=headers, json={"name": "Coffre", "rules": rules}).json()
+    group = made["group"]["id"]
+    town.says("--as", "camille", "post", "Coffre", "Un secret.")
+    town.says("--as", "karim", "posts", group, code=REFUSED)
+    why = ("--reason", "security_incident", "--reference", "incident 12", "--days", "7")
+    id = town.says("--as", "karim", "break-glass", "request", group, *why).strip()
+    assert "GRP-26" in town.says("--as", "karim", "break-glass", "approve", id, code=REFUSED)
+    assert town.lines("--as", "camille", "break-glass", "list", "Coffre") == []
+    town.says("--as", "ines", "break-glass", "approve", id)
+    assert "Un secret." in town.says("--as", "karim", "posts", group)
+    listed = town.says("--as", "camille", "break-glass", "list", "Coffre")
+    assert all(word in listed for word in ("open", "Karim Haddad", "Inès Fournier", "incident 12"))
+    assert "Karim Haddad" in town.says("--as", "camille", "who-can-see", "Coffre")
+    town.until(lambda: "incident 12" in town.says("--as", "camille", "ledger", "Coffre"))
+    town.says("--as", "mathilde", "break-glass", "end", id)
+    town.says("--as", "karim", "posts", group, code=REFUSED)
+    assert "GRP-25" in town.says("--as", "ines", "break-glass", "refuse", id, code=REFUSED)
+    (told,) = town.lines("--as", "ines", "break-glass", "list")
+    assert (told["state"], told["breakGlassId"]) == ("STATE_ENDED", id)
+
+
 # Streams
 
 

@@ -10,6 +10,7 @@ import grpc
 from regard.audit.v1.audit_pb2_grpc import AuditQueryServiceStub, LedgerServiceStub
 from regard.chat.v1.chat_pb2_grpc import ChatServiceStub
 from regard.feed.v1.feed_pb2_grpc import FeedServiceStub
+from regard.groups.v1.break_glass_pb2_grpc import BreakGlassServiceStub
 from regard.groups.v1.groups_pb2_grpc import GroupServiceStub
 from regard.identity.v1.identity_pb2 import Person, RefreshRequest, SignInRequest
 from regard.identity.v1.identity_pb2_grpc import AuthServiceStub, PeopleServiceStub, ProvisioningServiceStub
@@ -62,6 +63,7 @@ class Regard:
         self.people = PeopleServiceStub(channel)
         self.provisioning = ProvisioningServiceStub(channel)
         self.groups = GroupServiceStub(channel)
+        self.break_glass = BreakGlassServiceStub(channel)
         self.feed = FeedServiceStub(channel)
         self.chat = ChatServiceStub(channel)
         self.ledger = LedgerServiceStub(channel)
@@ -120,6 +122,7 @@ class AsyncRegard:
         self.people = PeopleServiceStub(channel)
         self.provisioning = ProvisioningServiceStub(channel)
         self.groups = GroupServiceStub(channel)
+        self.break_glass = BreakGlassServiceStub(channel)
         self.feed = FeedServiceStub(channel)
         self.chat = ChatServiceStub(channel)
         self.ledger = LedgerServiceStub(channel)

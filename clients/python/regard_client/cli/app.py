@@ -18,6 +18,7 @@ from rich import progress as bars
 from rich.text import Text
 
 from regard_client.cli import content, log
+from regard_client.cli.breakglass import break_glass
 from regard_client.cli.context import (
     PARTLY,
     REFUSED,
@@ -47,6 +48,7 @@ app = typer.Typer(no_args_is_help=True, help="Regard: everyone can see who looke
 imports = typer.Typer(no_args_is_help=True, help="Bring in people and history. Repeating is harmless.")
 app.add_typer(imports, name="import")
 app.add_typer(provisioners, name="provisioners")
+app.add_typer(break_glass, name="break-glass")
 content.register(app)
 log.register(app)
 

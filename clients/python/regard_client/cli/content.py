@@ -44,7 +44,7 @@ from regard_client.client import Regard
 from regard_client.errors import RegardError
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_LARGEST_PAGE = 200
+LARGEST_PAGE = 200
 _AGAIN_S = 1.0
 Frame = TypeVar("Frame", SubscribeResponse, WatchAccessesResponse)
 
@@ -53,7 +53,7 @@ Reference = Annotated[str, typer.Option(help="Reference of the purpose, such as 
 PurposeName = Annotated[
     str, typer.Option(help="internal_audit, security_incident, data_subject_request or legal_obligation.")
 ]
-Limit = Annotated[int, typer.Option(help="Most lines to show.", min=1, max=_LARGEST_PAGE)]
+Limit = Annotated[int, typer.Option(help="Most lines to show.", min=1, max=LARGEST_PAGE)]
 
 
 def register(app: typer.Typer) -> None:
@@ -139,7 +139,7 @@ def who_can_see(group: GroupName) -> None:
 def people(query: Annotated[str, typer.Argument(help="Words of a name, a function or a site.")] = "") -> None:
     """Search the directory."""
     with connected() as regard:
-        found = regard.people.ListPeople(ListPeopleRequest(query=query, page=PageRequest(size=_LARGEST_PAGE))).people
+        found = regard.people.ListPeople(ListPeopleRequest(query=query, page=PageRequest(size=LARGEST_PAGE))).people
         show(
             found,
             {
@@ -265,7 +265,7 @@ def purpose_of(name: str) -> str:
         fail(
             say(f"There is no purpose “{name}”.", f"Il n’y a pas de motif « {name} »."),
             say("The purposes are", "Les motifs sont")
-            + " internal_audit, security_incident, data_subject_request, legal_obligation.",
+            + " internal_audit, security_incident, data_subject_request, legal_obligation, harassment_complaint.",
             USAGE,
         )
     return why
@@ -289,7 +289,7 @@ def all_groups(regard: Regard) -> list[Group]:
     found: list[Group] = []
     token = ""
     while True:
-        answer = regard.groups.ListMyGroups(ListMyGroupsRequest(page=PageRequest(size=_LARGEST_PAGE, token=token)))
+        answer = regard.groups.ListMyGroups(ListMyGroupsRequest(page=PageRequest(size=LARGEST_PAGE, token=token)))
         found += answer.groups
         token = answer.page.next_token
         if not token:
@@ -334,8 +334,8 @@ def names_of(regard: Regard, person_ids: Iterable[str]) -> dict[str, str]:
     """Names by id, of those who have one."""
     wanted = sorted({person_id for person_id in person_ids if person_id})
     names: dict[str, str] = {}
-    for start in range(0, len(wanted), _LARGEST_PAGE):
-        request = BatchGetPeopleRequest(person_ids=wanted[start : start + _LARGEST_PAGE])
+    for start in range(0, len(wanted), LARGEST_PAGE):
+        request = BatchGetPeopleRequest(person_ids=wanted[start : start + LARGEST_PAGE])
         names |= {person.id: person.profile.name for person in regard.people.BatchGetPeople(request).people}
     return names
 

@@ -180,9 +180,10 @@ class KafkaServer(Server):
         tool = [*run, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster or _cluster_id()}"]
         self.run([*tool, "--add-scram", known, "-c", str(properties)])
         self._admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
-        self.launch([*run, "kafka.Kafka", str(properties)], lambda: self._answers() and self._coordinates())
+        self.launch([*run, "kafka.Kafka", str(properties)], self._answers)
         if self._nodes == 1:
             self.wait()
+            self.coordinate()
 
     def _answers(self) -> bool:
         # Asked anew: a client that knows other nodes would ask these.
@@ -192,15 +193,18 @@ class KafkaServer(Server):
         except confluent_kafka.KafkaException:
             return False
 
-    def _coordinates(self) -> bool:
-        """Whether it coordinates groups; the first question about one makes the topic that this needs."""
-        return self._admin.describe_consumer_groups(["none"])["none"].exception(START_LIMIT_S) is None
+    def coordinate(self) -> None:
+        """Waits until it coordinates groups; the first question about one makes the topic that this needs."""
+        deadline_s = time.monotonic() + START_LIMIT_S
+        while self._admin.describe_consumer_groups(["none"])["none"].exception(START_LIMIT_S):
+            assert time.monotonic() < deadline_s, self._failure("coordinates no groups")
+            time.sleep(0.05)
 
     @property
     def in_sync(self) -> int:
         """How many replicas hold all there is of each partition, at the least."""
         topics = self._admin.list_topics(timeout=START_LIMIT_S).topics.values()
-        return min(len(part.isrs) for topic in topics for part in topic.partitions.values())
+        return min(len(partition.isrs) for topic in topics for partition in topic.partitions.values())
 
     def connection(self, *, session_timeout_ms: int = 10_000) -> Kafka:
         """How to reach it."""
@@ -245,6 +249,7 @@ class KafkaCluster:
         self.nodes = [KafkaServer(node, controllers, cluster) for node in (1, 2, 3)]
         for node in self.nodes:
             node.wait()
+        self.nodes[0].coordinate()
         self.bootstrap = ",".join(node.bootstrap for node in self.nodes)
 
     def stop(self) -> None:

@@ -15,6 +15,9 @@ from services.audit.views import AUTHORS, HEADS, LEDGER, MESSAGES, OBJECTS, PLAC
 
 HOURS_PER_DAY = 24
 
+_KEY = ("group_id", "hour", "action", "named", "kind", "purpose", "reference")
+"""What accesses that are one line have in common."""
+
 Key = tuple[int, int]
 """Where a list stands: the place that bounds it since its first page, and the place of the last line given."""
 
@@ -61,19 +64,22 @@ class Page:
 
 async def lines(connection: AsyncConnection, wanted: Wanted, after: Key | None, size: int) -> Page:
     """The lines after `after`. Accesses that come while a list is read are not in its later pages."""
+    await _plan_for_these(connection)
     until = after[0] if after else await _newest(connection)
-    grouped = _grouped(wanted, LEDGER.c.place <= until)
-    found = sa.select(grouped).order_by(grouped.c.place.desc()).limit(size + 1)
+    tops = _tops(wanted, LEDGER.c.place <= until)
+    found = sa.select(tops).order_by(tops.c.place.desc()).limit(size + 1)
     if after:
-        found = found.where(grouped.c.place < after[1])
+        found = found.where(tops.c.place < after[1])
     rows = (await connection.execute(found)).all()
     named = await _rows(connection, [row.place for row in rows[:size] if row.named])
-    shown = [named[row.place] if row.named else _counted(row) for row in rows[:size]]
+    counted = await _counts(connection, wanted, until, [row for row in rows[:size] if not row.named])
+    shown = [named[row.place] if row.named else counted[row.place] for row in rows[:size]]
     return Page(shown, (until, rows[size - 1].place) if len(rows) > size else None)
 
 
 async def line_of(connection: AsyncConnection, wanted: Wanted, place: int) -> Line | None:
     """The line of the access at `place`, as it was when that was recorded; None if it is not among those wanted."""
+    await _plan_for_these(connection)
     this = LEDGER.alias()
     same_hour = LEDGER.c.hour == sa.select(this.c.hour).where(this.c.place == place).scalar_subquery()
     grouped = _grouped(wanted, same_hour, LEDGER.c.place <= place)
@@ -86,7 +92,7 @@ async def line_of(connection: AsyncConnection, wanted: Wanted, place: int) -> Li
 async def changes(connection: AsyncConnection, group_id: str, after: Mark, limit: int) -> Sequence[Mark]:
     """What was recorded or ended in the group after that mark, in order."""
     position, place = after
-    later = sa.or_(LEDGER.c.position > position, sa.and_(LEDGER.c.position == position, LEDGER.c.place > place))
+    later = sa.tuple_(LEDGER.c.position, LEDGER.c.place) > sa.tuple_(sa.literal(position), sa.literal(place))
     found = (
         sa.select(LEDGER.c.position, LEDGER.c.place)
         .where(LEDGER.c.group_id == group_id, LEDGER.c.repeats.is_(False), later)
@@ -126,6 +132,7 @@ async def groups_of(connection: AsyncConnection, wanted: Wanted, limit: int) -> 
 
 async def days(connection: AsyncConnection, wanted: Wanted) -> Sequence[Day]:
     """How many such accesses there are by day, capacity, action and purpose; newest day first."""
+    await _plan_for_these(connection)
     day = (LEDGER.c.hour // HOURS_PER_DAY).label("day")
     key = (day, LEDGER.c.reader_kind, LEDGER.c.action, LEDGER.c.purpose)
     counts = (
@@ -142,10 +149,37 @@ async def days(connection: AsyncConnection, wanted: Wanted) -> Sequence[Day]:
     return [Day(**row) for row in (await connection.execute(found)).mappings()]
 
 
+async def _plan_for_these(connection: AsyncConnection) -> None:
+    """Has PostgreSQL plan for the values at hand: a plan for any group is a bad one for the largest groups."""
+    if connection.dialect.name == "postgresql":
+        await connection.execute(sa.text("SET LOCAL plan_cache_mode = force_custom_plan"))
+
+
+def _tops(wanted: Wanted, *conditions: sa.ColumnElement[bool]) -> sa.Subquery:
+    """The newest access of each line, so that a page is read from its own accesses, and not from all of a group's.
+
+    Whether one is the newest is looked up for each by itself: a join would be made of all of them.
+    """
+    accesses, others = _accesses(wanted, *conditions), _accesses(wanted, *conditions)
+    newest = (
+        sa.select(others.c.place)
+        .where(*(others.c[name] == accesses.c[name] for name in _KEY))
+        .order_by(others.c.place.desc())
+        .limit(1)
+        .correlate(accesses)
+        .scalar_subquery()
+    )
+    return (
+        sa.select(accesses.c.group_id, accesses.c.hour, accesses.c.named, accesses.c.place)
+        .where(sa.or_(accesses.c.named != "", accesses.c.place == newest))
+        .subquery()
+    )
+
+
 def _grouped(wanted: Wanted, *conditions: sa.ColumnElement[bool]) -> sa.Subquery:
     """One row a line: named accesses each by itself, the others by hour, action, and what the rules show of them."""
     accesses = _accesses(wanted, *conditions)
-    key = [accesses.c[name] for name in ("group_id", "hour", "action", "named", "kind", "purpose", "reference")]
+    key = [accesses.c[name] for name in _KEY]
     return (
         sa.select(
             *key,
@@ -190,6 +224,7 @@ def _unnamed(shown: Mapping[str, Shown]) -> sa.ColumnElement[bool]:
                 LEDGER.c.group_id.in_(group_ids), LEDGER.c.reader_kind.in_([int(kind) for kind in how.unnamed])
             )
             for how, group_ids in groups.items()
+            if how.unnamed != ()
         ),
     )
 
@@ -255,6 +290,18 @@ def _touched(table: sa.Table, condition: sa.ColumnElement[bool]) -> sa.ColumnEle
 async def _newest(connection: AsyncConnection) -> int:
     found = await connection.execute(sa.select(sa.func.coalesce(sa.func.max(LEDGER.c.place), 0)))
     return int(found.scalar_one())
+
+
+async def _counts(
+    connection: AsyncConnection, wanted: Wanted, until: int, tops: Sequence[sa.Row[tuple[object, ...]]]
+) -> dict[int, Counted]:
+    """The lines that count, by the place of their newest access."""
+    if not tops:
+        return {}
+    hours = sorted({row.hour for row in tops})
+    grouped = _grouped(wanted, LEDGER.c.place <= until, LEDGER.c.hour.in_(hours))
+    found = sa.select(grouped).where(grouped.c.place.in_([row.place for row in tops]))
+    return {row.place: _counted(row) for row in await connection.execute(found)}
 
 
 async def _rows(connection: AsyncConnection, places: Sequence[int]) -> dict[int, Row]:

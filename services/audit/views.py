@@ -56,6 +56,8 @@ LEDGER = sa.Table(
     sa.Column("ended_at_us", sa.BigInteger),
     sa.Column("last_position", sa.BigInteger),  # of a live access that ended: up to where its reader got
     sa.Index("ledger_v1_by_group", "group_id", "place"),
+    sa.Index("ledger_v1_by_place", "place"),
+    sa.Index("ledger_v1_by_hour", "group_id", "hour", "place"),
     sa.Index("ledger_v1_by_change", "group_id", "position"),
     sa.Index("ledger_v1_by_reader", "reader_id", "place"),
 )

@@ -22,7 +22,7 @@ from tests.load.figures import percentile_ms, tell
 from tests.transparency import Log
 
 ROWS = 30_000
-RATES = (100, 1000, 3000)
+RATES = (100, 300, 1000, 3000)
 SECONDS = 10
 GROUPS = 50
 PER_EVENT = 5

@@ -77,6 +77,7 @@ class Forgetting:
     async def run(self) -> None:
         """Does what is due, for ever. Raises Refused for what waiting would not cure."""
         while True:
+            await asyncio.sleep(PAUSE_S)  # first, since nothing of it is urgent when a process starts
             try:
                 await self._views.create(METADATA)  # the view makes its own tables, maybe later
                 await self.turn()
@@ -84,7 +85,6 @@ class Forgetting:
                 if refused.refusal.kind is not Kind.UNAVAILABLE:
                     raise
                 _log.warning("accesses wait to be erased", exc_info=refused)
-            await asyncio.sleep(PAUSE_S)
 
     async def turn(self) -> int:
         """Does what is due now; how many records of the log that were."""

@@ -70,11 +70,14 @@ class TransparencyLog:
             asyncio.create_task(self._forgetting.run()),
         )
         try:
-            await asyncio.gather(*tasks)
+            # Not gather, which would cancel them too, and twice: a connection that is being closed may then never be.
+            ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+        for task in ended:
+            await task
 
     async def receipts(self) -> Receipts:
         """What makes receipts."""

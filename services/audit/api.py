@@ -1,6 +1,6 @@
 """audit's RPCs: translate, call, answer."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 
 import grpc
@@ -11,6 +11,7 @@ from regard.audit.v1.audit_pb2_grpc import AuditQueryServiceServicer, LedgerServ
 from regard.common.v1.common_pb2 import PageInfo, PageRequest
 
 from services.audit.auditors import Asked, Auditors, Why
+from services.audit.contests import ContestDesk
 from services.audit.ledger import Ledger, Part, Period
 from services.audit.opening import LogOpening
 from services.audit.queries import HOURS_PER_DAY, Day, Page
@@ -27,13 +28,15 @@ Scope = pb.ListAccessesRequest.Scope
 class LedgerApi(LedgerServiceServicer):
     """The ledger, for those concerned."""
 
-    def __init__(self, ledger: Ledger, watch: Watch) -> None:
+    def __init__(self, ledger: Ledger, watch: Watch, contests: ContestDesk) -> None:
         self._ledger = ledger
         self._watch = watch
+        self._contests = contests
 
     async def ListAccesses(self, request: pb.ListAccessesRequest, context: Context) -> pb.ListAccessesResponse:
         caller, part, period = rpc.caller(), _part(request.page), _period(request)
         head = -1
+        contests: Mapping[str, pb.ContestState] = {}
         match request.scope:
             case pb.ListAccessesRequest.SCOPE_BY_ME:
                 page = await self._ledger.by_me(caller, period, part)
@@ -47,8 +50,9 @@ class LedgerApi(LedgerServiceServicer):
                     raise OBJECT_NEEDED()
                 object_id = request.object_id if of_object else ""
                 page, head = await self._ledger.of_group(caller, request.group_id, object_id, period, part)
+                contests = await self._contests.states(request.group_id)
         return pb.ListAccessesResponse(
-            entries=[entry(line) for line in page.lines], page=_info(page), head_revision=head
+            entries=[entry(line, contests) for line in page.lines], page=_info(page), head_revision=head
         )
 
     async def WatchAccesses(
@@ -61,6 +65,18 @@ class LedgerApi(LedgerServiceServicer):
     async def GetReceipt(self, request: pb.GetReceiptRequest, context: Context) -> pb.GetReceiptResponse:
         receipt = await self._ledger.receipt(rpc.caller(), request.group_id, request.access_id)
         return pb.GetReceiptResponse(receipt=receipt)
+
+    async def ContestAccess(self, request: pb.ContestAccessRequest, context: Context) -> pb.ContestAccessResponse:
+        await self._contests.contest(rpc.caller(), request.group_id, request.access_id, request.reason)
+        return pb.ContestAccessResponse()
+
+    async def SettleContest(self, request: pb.SettleContestRequest, context: Context) -> pb.SettleContestResponse:
+        asked = (request.group_id, request.access_id, request.outcome, request.answer)
+        await self._contests.settle(rpc.caller(), *asked)
+        return pb.SettleContestResponse()
+
+    async def ListContests(self, request: pb.ListContestsRequest, context: Context) -> pb.ListContestsResponse:
+        return pb.ListContestsResponse(contests=await self._contests.of(rpc.caller(), request.group_id))
 
 
 class AuditQueryApi(AuditQueryServiceServicer):

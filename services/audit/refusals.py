@@ -178,3 +178,27 @@ ERASED_MEANWHILE = refusal(
     remedy_en="Begin again in a few seconds, with size 0.",
     remedy_fr="Recommencez dans quelques secondes, avec la taille 0.",
 )
+NO_SUCH_CONTEST = refusal(
+    "AUD-40",
+    Kind.NOT_FOUND,
+    en="This access is not contested.",
+    fr="Cet accès n’est pas contesté.",
+    remedy_en="Look at the contests of the group.",
+    remedy_fr="Consultez les contestations du groupe.",
+)
+SETTLED_ALREADY = refusal(
+    "AUD-41",
+    Kind.FAILED_PRECONDITION,
+    en="This contest has been answered already, and the answer stays.",
+    fr="Cette contestation a déjà reçu sa réponse, qui demeure.",
+    remedy_en="Read the answer among the contests of the group.",
+    remedy_fr="Lisez la réponse parmi les contestations du groupe.",
+)
+NOT_YOUR_OWN_ACCESS = refusal(
+    "AUD-42",
+    Kind.PERMISSION_DENIED,
+    en="Nobody answers for an access of their own.",
+    fr="Personne ne répond d’un accès qui est le sien.",
+    remedy_en="Leave it to another auditor, or to the data protection officer.",
+    remedy_fr="Laissez répondre une autre personne de l’audit, ou de la protection des données.",
+)

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from regard.audit.v1 import events_pb2 as audit
-from regard.audit.v1.audit_pb2 import LedgerEntry
+from regard.audit.v1.audit_pb2 import (
+    CONTEST_STATE_OPEN,
+    CONTEST_STATE_OVERDUE,
+    CONTEST_STATE_SETTLED,
+    ContestState,
+    LedgerEntry,
+)
 from regard.audit.v1.events_pb2 import Action, Objects, ReaderKind
 from regard.common.v1 import common_pb2 as common
 from regard.common.v1.common_pb2 import Purpose, Sentence
@@ -78,6 +84,13 @@ _PURPOSES: Mapping[Purpose, Words] = {
 }
 
 
+_CONTESTS: Mapping[ContestState, Words] = {
+    CONTEST_STATE_OPEN: ("contested", "contesté"),
+    CONTEST_STATE_OVERDUE: ("contested, and the answer is overdue", "contesté, et la réponse se fait attendre"),
+    CONTEST_STATE_SETTLED: ("contested and answered", "contesté, avec une réponse"),
+}
+
+
 def sentence(entry: LedgerEntry) -> Sentence:
     """The line in words."""
     return Sentence(en=_words(entry, 0), fr=_words(entry, 1))
@@ -98,6 +111,8 @@ def _words(entry: LedgerEntry, language: int) -> str:
     if purpose := _PURPOSES.get(entry.purpose):
         label = ("purpose: ", "motif : ")[language]
         told += f" · {label}{purpose[language]} {entry.purpose_reference}".rstrip()
+    if contest := _CONTESTS.get(entry.contest):
+        told += f" · {contest[language]}"
     return told
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
-from regard.audit.v1.audit_pb2 import LedgerEntry
+from regard.audit.v1.audit_pb2 import ContestState, LedgerEntry
 from regard.audit.v1.events_pb2 import (
     READER_KIND_GUEST,
     READER_KIND_MEMBER,
@@ -89,9 +90,11 @@ class Counted:
 Line = Row | Counted
 
 
-def entry(line: Line) -> LedgerEntry:
-    """The line as the contract has it, with its sentence."""
+def entry(line: Line, contests: Mapping[str, ContestState] = MappingProxyType({})) -> LedgerEntry:
+    """The line as the contract has it, with its sentence. `contests`: where they stand, by access."""
     shown = _named(line) if isinstance(line, Row) else _counted(line)
+    if contest := contests.get(shown.access_id):
+        shown.contest = contest
     shown.sentence.CopyFrom(sentence(shown))
     return shown
 

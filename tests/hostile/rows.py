@@ -148,6 +148,15 @@ _LEDGER = {
     "ListAccesses": Row(_IN_GROUP, "member", GROUP),
     "WatchAccesses": Row(_IN_GROUP, "member", GROUP),
     "GetReceipt": Row({**_IN_GROUP, "access_id": "$access"}, "member", GROUP),
+    "ContestAccess": Row(
+        {**_IN_GROUP, "access_id": "$access", "reason": "CONTEST_REASON_NOT_RECOGNISED"}, "member", GROUP
+    ),
+    "SettleContest": Row(
+        {**_IN_GROUP, "access_id": "$access", "outcome": "CONTEST_OUTCOME_IN_ORDER", "answer": "hostile"},
+        "auditor",
+        ROLE,
+    ),
+    "ListContests": Row(_IN_GROUP, "member", GROUP),
 }
 _AUDIT = {
     "SearchAccesses": Row(_SEARCH, "auditor", ROLE),

@@ -244,6 +244,28 @@ def test_two_people_break_the_glass_and_the_members_see_it(town: Up) -> None:
     assert (told["state"], told["breakGlassId"]) == ("STATE_ENDED", id)
 
 
+def test_an_access_is_contested_answered_and_the_answer_read(town: Up) -> None:
+    group = town.says("--as", "camille", "id", "Ligne 2").strip()
+    town.says("--as", "awa", "audit", group, "--reference", "2026-78")
+
+    def searches() -> list[dict[str, Any]]:
+        lines = town.lines("--as", "leo", "ledger", group, "--limit", "50")
+        return [one for one in lines if one.get("purposeReference") == "2026-78"]
+
+    town.until(lambda: bool(searches()))
+    access = searches()[0]["accessId"]
+    contest = ("--as", "leo", "contest", "add", group, access)
+    assert "not_recognised" in town.says(*contest, "--reason", "fun", code=USAGE)
+    # It may not be in the log yet.
+    town.until(lambda: town.command(*contest).returncode == 0)
+    answer = ("contest", "settle", group, access, "--outcome", "in_order", "--answer", "Audit annuel.")
+    assert "AUD-42" in town.says("--as", "awa", *answer, code=REFUSED)
+    town.says("--as", "ines", *answer)
+    listed = town.says("--as", "camille", "contest", "list", "Ligne 2")
+    assert all(word in listed for word in ("settled", "not_recognised", "Audit annuel.", "Inès Fournier"))
+    assert searches()[0]["contest"] == "CONTEST_STATE_SETTLED"
+
+
 # Streams
 
 

@@ -19,6 +19,7 @@ from rich.text import Text
 
 from regard_client.cli import content, log
 from regard_client.cli.breakglass import break_glass
+from regard_client.cli.contest import contest
 from regard_client.cli.context import (
     PARTLY,
     REFUSED,
@@ -49,6 +50,7 @@ imports = typer.Typer(no_args_is_help=True, help="Bring in people and history. R
 app.add_typer(imports, name="import")
 app.add_typer(provisioners, name="provisioners")
 app.add_typer(break_glass, name="break-glass")
+app.add_typer(contest, name="contest")
 content.register(app)
 log.register(app)
 

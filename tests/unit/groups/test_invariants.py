@@ -8,7 +8,10 @@ from hypothesis import given as for_all
 from hypothesis import settings
 from hypothesis import strategies as st
 from regard.common.v1.common_pb2 import LEVEL_CONFIDENTIAL, LEVEL_OPEN, LEVEL_RESTRICTED, LEVEL_UNSPECIFIED
+from regard.common.v1.options_pb2 import ROLE_SECURITY_OFFICER
 from regard.groups.v1.events_pb2 import (
+    BreakGlassClosed,
+    BreakGlassOpened,
     GroupCreated,
     MemberAdded,
     MemberLeft,
@@ -39,7 +42,7 @@ from regard.groups.v1.rules_pb2 import (
 from services.common.errors import Refused
 from services.groups.group import DECIDER, Command, Group
 from services.groups.group import commands as ask
-from tests.unit.groups.past import ADA, BOB, CYD, EVE, GROUP, NAME, NOW, OTHER_NAME, PURPOSE
+from tests.unit.groups.past import ADA, BOB, CYD, EVE, GROUP, NAME, NOW, OTHER_NAME, PURPOSE, timestamp
 
 Drawn = TypeVar("Drawn")
 
@@ -65,6 +68,7 @@ some_rules = st.builds(
     consent_quorum_percent=st.sampled_from([0, 50, 75]),
     consent_period_days=st.sampled_from([0, 1]),
 )
+some_id = st.sampled_from(["b1", "b2", "b3"])
 some_name = st.sampled_from([NAME, OTHER_NAME])
 beginnings = st.one_of(
     st.builds(
@@ -85,7 +89,8 @@ COMING = (ask.Invite, ask.AcceptInvitation, ask.DeclineInvitation, ask.Join, ask
 GOING = (ask.Leave, ask.Remove, ask.SetModerator, ask.Expire, ask.Depart)
 RULING = (ask.ProposeRules, ask.Vote, ask.CloseVote)
 SELDOM = (ask.Rename, ask.Archive, ask.Delete)
-kinds = st.sampled_from([*COMING * 3, *GOING * 2, *RULING * 5, *SELDOM])
+BREAKING = (ask.OpenGlass, ask.CloseGlass)
+kinds = st.sampled_from([*COMING * 3, *GOING * 2, *RULING * 5, *BREAKING * 2, *SELDOM])
 
 
 def some_command(draw: Draw, group: Group, at: datetime) -> Command:
@@ -122,6 +127,10 @@ def some_command(draw: Draw, group: Group, at: datetime) -> Command:
             return ask.Depart(draw(someone), EVE)
         case ask.CloseVote:
             return ask.CloseVote(at)
+        case ask.OpenGlass:
+            return ask.OpenGlass(_opened(draw(some_id), draw(st.sampled_from([*PEOPLE, *outsiders * 4])), at), at)
+        case ask.CloseGlass:
+            return ask.CloseGlass(draw(some_id), by)
         case ask.Leave:
             return ask.Leave(draw(st.sampled_from([*PEOPLE, *insiders * 2])), at)
         case ask.Join:
@@ -130,6 +139,13 @@ def some_command(draw: Draw, group: Group, at: datetime) -> Command:
             return ask.DeclineInvitation(draw(someone), at)
         case _:
             return ask.AcceptInvitation(draw(st.sampled_from([*PEOPLE, *sorted(group.invited) * 4])), at)
+
+
+def _opened(id: str, reader: str, at: datetime) -> BreakGlassOpened:
+    ends_at = timestamp(at + timedelta(days=2))
+    return BreakGlassOpened(
+        group_id=GROUP, break_glass_id=id, reader_id=reader, reader_role=ROLE_SECURITY_OFFICER, ends_at=ends_at
+    )
 
 
 @settings(max_examples=200, deadline=None)
@@ -149,6 +165,7 @@ def test_a_group_stays_in_order_whatever_is_asked(data: st.DataObject) -> None:
         group = DECIDER.fold(events, group)
         _in_order(group)
         _consented(history)
+        _broken(history, group)
         if group.policy.direct:
             assert set(group.policy.members) == first_members
     assert DECIDER.fold(history) == group, "folding at once differs from folding step by step"
@@ -169,6 +186,26 @@ def _in_order(group: Group) -> None:
         assert not proposal.agreed & proposal.disagreed
         assert len(proposal.agreed) < proposal.needed, "agreed, and not adopted"
         assert len(proposal.electorate - proposal.disagreed) >= proposal.needed, "hopeless, and not rejected"
+
+
+def _broken(history: list[Message], group: Group) -> None:
+    """Each break-glass opens once at most, never after it was closed, and only where the rules in force allow it."""
+    policy, over, opened = group.policy, set[str](), set[str]()
+    for event in history:
+        match event:
+            case BreakGlassOpened(break_glass_id=id):
+                assert id not in over | opened
+                opened.add(id)
+            case BreakGlassClosed(break_glass_id=id):
+                assert id not in over
+                over.add(id)
+            case _:
+                pass
+    assert {one.break_glass_id for one in policy.opened.values()} <= opened - over
+    if policy.opened:
+        assert policy.exists and not policy.direct and policy.rules.break_glass == BREAK_GLASS_TWO_KEYS
+    if policy.exists and policy.rules.break_glass != BREAK_GLASS_TWO_KEYS:
+        assert group.glass == over, "new rules left one open"
 
 
 def _consented(history: list[Message]) -> None:

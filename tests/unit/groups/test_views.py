@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 from hypothesis import given as for_all
 from hypothesis import settings
 from hypothesis import strategies as st
+from regard.groups.v1.break_glass_pb2 import BreakGlassCase
 from regard.groups.v1.events_pb2 import (
     KeysDestroyed,
     MemberLeft,
@@ -38,7 +39,7 @@ from services.common.decider import CommandContext, append_unconditionally
 from services.common.errors import Refused
 from services.common.eventstore import MemoryEventStore
 from services.common.projection import rebuild
-from services.groups import queries, views
+from services.groups import queries, two_keys, views
 from services.groups.group import DECIDER, Group, stream_of
 from services.groups.queries import Due
 from services.groups.views import microseconds
@@ -67,6 +68,7 @@ from tests.unit.groups.past import (
     requested,
 )
 from tests.unit.groups.test_invariants import beginnings, some_command
+from tests.unit.groups.test_two_keys import APPROVED, CLOSED, ENDED, OPENED, TWO_KEYS, asked
 
 CODEC = Codec(contracts.event_files())
 NOW_US = microseconds(NOW)
@@ -222,6 +224,31 @@ async def test_who_left_the_company_is_due_whichever_topic_comes_first(people_fi
         async with view.database.read() as connection:
             assert (await queries.due(connection, NOW_US)).departed == ()
             assert await queries.active_people(connection, [BOB, CYD]) == {BOB}
+
+
+@pytest.mark.parametrize("group_first", [True, False])
+@pytest.mark.parametrize("over", [False, True])
+async def test_break_glass_is_due_while_its_two_streams_disagree(group_first: bool, over: bool) -> None:
+    facts = [
+        (two_keys.stream_of("b"), (asked(), APPROVED)),
+        (stream_of(GROUP), (*begun(TWO_KEYS), OPENED, *((CLOSED,) if over else ()))),
+    ]
+    async with empty_view() as view:
+        for number, (stream, messages) in enumerate(facts[::-1] if group_first else facts):
+            await view.record(stream, *messages)
+            await view.fill()
+            async with view.database.read() as connection:
+                due = (await queries.due(connection, NOW_US)).break_glass
+            assert due == (("b",) if over and number else () if group_first or number else ("b",))
+        async with view.database.read() as connection:
+            assert (await queries.due(connection, microseconds(TOMORROW))).break_glass == ("b",)
+            more = {"opened_only": True, "after": None, "limit": 9, "now_us": NOW_US}
+            (case,) = await queries.break_glass(connection, GROUP, **more)
+            assert case.state == (BreakGlassCase.STATE_ENDED if over else BreakGlassCase.STATE_OPEN)
+        await view.record(two_keys.stream_of("b"), ENDED)
+        await view.fill()
+        async with view.database.read() as connection:
+            assert (await queries.due(connection, microseconds(TOMORROW))).break_glass == ()
 
 
 async def test_requests_wait_in_the_order_in_which_they_came() -> None:

@@ -282,7 +282,7 @@ def _methods(*names: str) -> list[Method]:
 def _request(method: Method, ids: dict[str, str]) -> Message:
     """A request that breaks no rule, with these ids in the fields of their names."""
     request = method.request()
-    plain = {"body": MARK, "name": MARK, "emoji": "👍", "version": 1, "scope": 1, "access_id": UNKNOWN}
+    plain = {"body": MARK, "name": MARK, "emoji": "👍", "version": 1, "scope": 1, "reason": 1, "access_id": UNKNOWN}
     for name in request.DESCRIPTOR.fields_by_name:
         if name in ids or name in plain:
             setattr(request, name, ids.get(name, plain.get(name)))

@@ -31,6 +31,8 @@ export async function follow<F extends Frame>(stream: Stream<F>, signal: AbortSi
     const attempt = new AbortController();
     const giveUp = () => attempt.abort();
     signal.addEventListener("abort", giveUp);
+    // The browser knows before the connection does, which would stay silent.
+    globalThis.addEventListener?.("offline", giveUp);
     let silence = setTimeout(giveUp, SILENCE_MS);
     let first = true;
     try {
@@ -61,6 +63,7 @@ export async function follow<F extends Frame>(stream: Stream<F>, signal: AbortSi
     } finally {
       clearTimeout(silence);
       signal.removeEventListener("abort", giveUp);
+      globalThis.removeEventListener?.("offline", giveUp);
       attempt.abort();
     }
     if (signal.aborted) return;

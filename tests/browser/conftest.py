@@ -23,9 +23,9 @@ PATIENCE_MS = 60_000
 Enter = Callable[..., "Visit"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """The system's browser, without a window."""
+    """The system's browser, without a window; ended with the module, since Playwright keeps an event loop running."""
     names = ("chromium", "chromium-browser", "google-chrome")
     program = os.environ.get("REGARD_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
     if program is None:

@@ -39,8 +39,40 @@ def test_what_one_says_the_other_reads_and_a_lost_connection_is_told_and_made_up
     leo.page.context.set_offline(False)
     expect(leo.page.locator(".connection.live")).to_be_visible()
     expect(leo.page.locator(".said").last).to_contain_text(f"Pendant la coupure : {word}")
-    expect(leo.page.get_by_text(f"En direct : {word}")).to_have_count(1)
+    expect(leo.page.locator(".said", has_text=f"En direct : {word}")).to_have_count(1)
     leo.problems.clear()  # the browser complains of the lost connection, as it should
+
+
+def test_a_long_conversation_moves_only_when_its_reader_does(visit: Enter, company: Company) -> None:
+    with company.client("camille") as camille, company.client("leo") as client:
+        leo_id = client.get("/v1/people/me").json()["person"]["id"]
+        room = camille.post("/v1/rooms:openDirect", json={"personIds": [leo_id]}).json()["room"]
+        tall = [f"Ligne {number}" + "\nencore" * (number % 7) for number in range(120)]
+        for body in tall:
+            assert camille.post(f"/v1/rooms/{room['id']}/messages", json={"body": body}).status_code == 200
+
+        page = (leo := visit("leo")).page
+        leo.open(f"/groups/{room['groupId']}/chat")
+        listening(page)
+        expect(page.locator(".said", has_text="Ligne 119")).to_be_in_viewport()
+        expect(page.get_by_role("log")).to_have_text("")
+        camille.post(f"/v1/rooms/{room['id']}/messages", json={"body": "Ligne 120, suivie"})
+        expect(page.locator(".said", has_text="Ligne 120, suivie")).to_be_in_viewport()
+        expect(page.get_by_role("log")).to_have_text(f"{company.name('camille')} : Ligne 120, suivie")
+
+        talk = page.locator(".talk")
+        talk.focus()
+        page.keyboard.press("Home")
+        first = page.locator(".said", has_text="Ligne 70")
+        expect(first).to_be_in_viewport()
+        before = first.bounding_box()
+        talk.get_by_role("button", name="Messages plus anciens").click()
+        expect(page.locator(".said", has_text="Ligne 69")).to_be_attached()
+        after = first.bounding_box()
+        assert before and after and abs(before["y"] - after["y"]) < 60, "what is being read stays where it is"
+        camille.post(f"/v1/rooms/{room['id']}/messages", json={"body": "Ligne 121, plus tard"})
+        expect(page.get_by_role("log")).to_contain_text("Ligne 121, plus tard")
+        expect(first).to_be_in_viewport()
 
 
 def test_whatever_is_written_is_text(visit: Enter, line2: str) -> None:

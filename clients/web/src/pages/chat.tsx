@@ -3,17 +3,16 @@
 import { Trans, useLingui } from "@lingui/react/macro";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
-import { useEffect, useLayoutEffect, useRef, useState } from "react";
+import { useEffect, useState } from "react";
 import { chat } from "../api/calls.ts";
 import { queries } from "../app/queries.ts";
-import type { Message, Room } from "../gen/regard/chat/v1/chat_pb.ts";
+import type { Room } from "../gen/regard/chat/v1/chat_pb.ts";
 import { Composer } from "../parts/composer.tsx";
 import { ConnectionLine } from "../parts/connection.tsx";
 import { useConnection } from "../parts/live-chat.tsx";
-import { Moment } from "../parts/moments.tsx";
 import { useNames } from "../parts/names.ts";
 import { Loading, Refused } from "../parts/states.tsx";
-import { Said } from "../parts/said.tsx";
+import { Talk } from "../parts/talk.tsx";
 import { useMe } from "./frame.tsx";
 
 const route = getRouteApi("/signed-in/groups/$groupId/chat");
@@ -61,11 +60,11 @@ function Conversation({ room }: { room: Room }) {
     initialPageParam: "",
     getNextPageParam: (last) => last.page?.nextToken || undefined,
   });
-  const messages = (read.data?.pages ?? []).flatMap((page) => page.messages).reverse();
-  const names = useNames(messages.map((message) => message.authorId));
+  const pages = read.data?.pages ?? [];
+  const last = pages[0]?.messages[0];
+  const names = useNames(pages.flatMap((page) => page.messages.map((message) => message.authorId)));
   const me = useMe();
-  const list = useAtTheEnd(messages.at(-1)?.id);
-  useMarkRead(room.id, messages.at(-1)?.sequence);
+  useMarkRead(room.id, last?.sequence);
   if (read.isPending) return <Loading />;
   if (read.error && !read.data) return <Refused error={read.error} retry={() => void read.refetch()} />;
   const send = async (body: string, key: string) => {
@@ -76,21 +75,18 @@ function Conversation({ room }: { room: Room }) {
   return (
     <>
       <ConnectionLine connection={connection} />
-      <div className="talk" ref={list} tabIndex={0} role="log" aria-label={t`Conversation`}>
-        {read.hasNextPage && (
-          <button type="button" className="plain" onClick={() => void read.fetchNextPage()}>
-            <Trans>Earlier messages</Trans>
-          </button>
-        )}
-        {messages.map((message) => (
-          <Line key={message.id} message={message} author={names(message.authorId)} mine={message.authorId === me?.id} />
-        ))}
-        {messages.length === 0 && (
-          <p className="quiet">
-            <Trans>Nobody has spoken here yet. Begin!</Trans>
-          </p>
-        )}
-      </div>
+      {last ? (
+        <Talk
+          pages={pages}
+          names={names}
+          me={me?.id}
+          earlier={read.hasNextPage ? () => void read.fetchNextPage() : undefined}
+        />
+      ) : (
+        <p className="quiet">
+          <Trans>Nobody has spoken here yet. Begin!</Trans>
+        </p>
+      )}
       {room.closed ? (
         <p className="quiet">
           <Trans>This room is closed to writing.</Trans>
@@ -100,42 +96,6 @@ function Conversation({ room }: { room: Room }) {
       )}
     </>
   );
-}
-
-function Line({ message, author, mine }: { message: Message; author: string; mine: boolean }) {
-  return (
-    <article className={mine ? "said mine" : "said"}>
-      <p className="meta">
-        <strong>
-          <bdi>{author}</bdi>
-        </strong>{" "}
-        <Moment at={message.sentAt} />
-      </p>
-      <Said {...message} edited={message.editedAt !== undefined} />
-      {message.reactions.length > 0 && (
-        <p className="meta">
-          <span>{message.reactions.map((one) => `${one.emoji} ${one.count}`).join("  ")}</span>
-        </p>
-      )}
-    </article>
-  );
-}
-
-/** Keeps the end of a list in sight when something comes, unless the reader has gone up in it. */
-function useAtTheEnd(last: string | undefined) {
-  const list = useRef<HTMLDivElement>(null);
-  const followed = useRef(true);
-  useEffect(() => {
-    const shown = list.current;
-    if (!shown) return;
-    const look = () => (followed.current = shown.scrollHeight - shown.scrollTop - shown.clientHeight < 80);
-    shown.addEventListener("scroll", look, { passive: true });
-    return () => shown.removeEventListener("scroll", look);
-  });
-  useLayoutEffect(() => {
-    if (list.current && followed.current) list.current.scrollTop = list.current.scrollHeight;
-  }, [last]);
-  return list;
 }
 
 /** Notes how far this person has read, for nobody but themselves. */

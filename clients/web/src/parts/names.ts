@@ -1,6 +1,7 @@
 /** Names of people, who are ids everywhere else. */
 
 import { useQuery } from "@tanstack/react-query";
+import { useCallback } from "react";
 import { people } from "../api/calls.ts";
 import { queries } from "../app/queries.ts";
 
@@ -17,7 +18,7 @@ export function useNames(ids: Iterable<string>): (id: string) => string {
     staleTime: Infinity,
     enabled: wanted.length > 0,
   });
-  return (id) => data?.get(id) ?? known.get(id) ?? (data ? "?" : "…");
+  return useCallback((id) => data?.get(id) ?? known.get(id) ?? (data ? "?" : "…"), [data]);
 }
 
 /** Whoever signs in next asks anew. */

@@ -1,7 +1,5 @@
 """What the browser tests share: the system's Chromium, the demonstration company, and visits that must stay clean."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
 from services.page.service import WEB_CLIENT
+from tests.chromium import how_to_launch
 from tests.system.conftest import Company, company
 
 __all__ = ["company"]
@@ -26,16 +25,14 @@ Enter = Callable[..., "Visit"]
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """The system's browser, without a window; ended with the module, since Playwright keeps an event loop running."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    program = os.environ.get("REGARD_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
-    if program is None:
-        pytest.skip("there is no Chromium here: install one, or name it in REGARD_CHROMIUM")
+    try:
+        launched = how_to_launch()
+    except LookupError as reason:
+        pytest.skip(str(reason))
     if not (WEB_CLIENT / "index.html").is_file():
         pytest.skip("the web client is not built: see what `make web` says")
-    # Chromium's sandbox does not work for root, as whom containers run.
-    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=arguments)
+        browser = playwright.chromium.launch(**launched)
         yield browser
         browser.close()
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from tests.load import figures
 from tests.load.figures import ROOT, Figure
 
-BENCHMARKS = ("chat", "streams", "pages", "eventstore", "log", "start", "growth")
+BENCHMARKS = ("chat", "streams", "pages", "web", "eventstore", "log", "start", "growth")
 ASKED_FOR = ("ledger",)
 """Which need more than the tests do, a PostgreSQL, and run only when they are named."""
 LIMIT_S = 3600

@@ -1,13 +1,46 @@
 """Every page, in both languages and both themes: open to everybody, as far as a program can tell; and to keyboards."""
 
-import pytest
-from playwright.sync_api import expect
+import re
+import uuid
 
-from tests.browser.conftest import PATIENCE_MS, Enter
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import PATIENCE_MS, ROOT, Enter
+from tests.browser.pages import PAGES, RECEIPT, SIGN_IN
+from tests.system.conftest import Company
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser"), pytest.mark.timeout(300)]
 FOCUSED = "document.activeElement.labels?.[0]?.innerText || document.activeElement.innerText || ''"
 expect.set_options(timeout=PATIENCE_MS)
+
+
+def reach(page: Page, name: str) -> None:
+    """Goes on with the Tab key until something of this name has the focus, and can be seen to have it."""
+    for _ in range(120):
+        page.keyboard.press("Tab")
+        if name in page.evaluate(FOCUSED):
+            seen = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+            assert seen != "none", f"nothing shows that {name} has the focus"
+            return
+    raise AssertionError(f"the keyboard does not lead to {name}")
+
+
+def test_every_page_is_tried() -> None:
+    router = (ROOT / "clients" / "web" / "src" / "app" / "router.tsx").read_text()
+    below: dict[str, tuple[str, str]] = {}
+    for name, parent, path in re.findall(
+        r"const (\w+) = createRoute\(\{\s*getParentRoute: \(\) => (\w+),(?:\s*path: \"([^\"]*)\",)?", router
+    ):
+        below[name] = (parent, path)
+
+    def address(name: str) -> str:
+        parent, path = below.get(name, ("", ""))
+        return address(parent).rstrip("/") + path if parent else ""
+
+    pages = {address(name) or "/" for name, (_, path) in below.items() if path}
+    tried = {row.route for row in (SIGN_IN, RECEIPT, *PAGES)}
+    assert {page.rstrip("/") or "/" for page in pages} == tried
 
 
 @pytest.mark.parametrize(
@@ -16,28 +49,21 @@ expect.set_options(timeout=PATIENCE_MS)
 def test_no_page_has_a_barrier(visit: Enter, line2: str, locale: str, scheme: str) -> None:
     leo = visit(locale=locale, color_scheme=scheme)
     page = leo.page
-    leo.open("/sign-in")
-    expect(page.get_by_role("button", name="Léo Garnier")).to_be_visible()
-    found = {"sign-in": leo.barriers()}
-    leo.enter("leo")
-    ready = {
-        "/": ".post",
-        f"/groups/{line2}": ".post",
-        f"/groups/{line2}/chat": ".said",
-        f"/groups/{line2}/rules": ".panel td",
-        f"/groups/{line2}/looked": ".look",
-        "/nowhere": "h1",
-    }
-    for path, sign in ready.items():
-        leo.open(path)
-        expect(page.locator(sign).first).to_be_visible()
-        found[path] = leo.barriers()
-    leo.open(f"/groups/{line2}/looked")
+    found = dict[str, list[str]]()
+    for row in (SIGN_IN, *PAGES):
+        leo.open(row.route.replace("$groupId", line2))
+        expect(page.locator(row.sign).first).to_be_visible()
+        assert page.locator("html").get_attribute("lang") == locale[:2]
+        found[row.route] = leo.barriers()
+        if row is SIGN_IN:
+            leo.enter("leo")
     page.locator(".look a").first.click()
-    expect(page.locator(".steps")).to_contain_text("✓")
+    expect(page.locator(RECEIPT.sign).first).to_contain_text("✓")
     page.locator("summary").first.click()
-    found["receipt"] = leo.barriers()
-    assert {path: barriers for path, barriers in found.items() if barriers} == {}
+    found[RECEIPT.route] = leo.barriers()
+    leo.open("/nowhere")
+    found["/nowhere"] = leo.barriers()
+    assert {route: barriers for route, barriers in found.items() if barriers} == {}
 
 
 @pytest.mark.parametrize(
@@ -45,33 +71,55 @@ def test_no_page_has_a_barrier(visit: Enter, line2: str, locale: str, scheme: st
 )
 def test_nothing_is_cut_off_on_a_phone_or_at_200_percent(visit: Enter, line2: str, viewport: dict[str, int]) -> None:
     leo = visit("leo", viewport=viewport)
-    for path in ("/", f"/groups/{line2}", f"/groups/{line2}/chat", f"/groups/{line2}/rules", f"/groups/{line2}/looked"):
-        leo.open(path)
-        expect(leo.page.locator("main a, main button").first).to_be_visible()
+    for row in PAGES:
+        leo.open(row.route.replace("$groupId", line2))
+        expect(leo.page.locator(row.sign).first).to_be_visible()
         wide = leo.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        assert wide == 0, f"{path} is {wide} px wider than the window"
+        assert wide == 0, f"{row.route} is {wide} px wider than the window"
 
 
 def test_a_conversation_by_keyboard_alone(visit: Enter, line2: str) -> None:
     page = (leo := visit()).page
     leo.open("/sign-in")
     expect(page.get_by_role("button", name="Léo Garnier")).to_be_visible()
-
-    def reach(name: str) -> None:
-        for _ in range(60):
-            page.keyboard.press("Tab")
-            if name in page.evaluate(FOCUSED):
-                return
-        raise AssertionError(f"the keyboard does not lead to {name}")
-
-    reach("Léo Garnier")
+    reach(page, "Léo Garnier")
     page.keyboard.press("Enter")
     expect(page.locator("nav.groups").get_by_role("link", name="Ligne 2")).to_be_visible()
-    reach("Ligne 2")
+    reach(page, "Ligne 2")
     page.keyboard.press("Enter")
-    reach("Discussion")
+    reach(page, "Discussion")
     page.keyboard.press("Enter")
-    reach("Dire quelque chose")
+    reach(page, "Dire quelque chose")
     page.keyboard.type("Au clavier, sans souris.")
     page.keyboard.press("Control+Enter")
     expect(page.locator(".said").last).to_contain_text("Au clavier, sans souris.")
+
+
+def test_signing_in_writing_a_post_and_opening_a_receipt_by_keyboard_alone(visit: Enter, company: Company) -> None:
+    page = (leo := visit()).page
+    leo.open("/")
+    expect(page.get_by_label("Mot de passe")).to_be_visible()
+    reach(page, "Adresse")
+    page.keyboard.type(company.email("leo"))
+    page.keyboard.press("Tab")
+    page.keyboard.type(company.password)
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Écrire dans")).to_be_visible()
+    reach(page, "Écrire dans")
+    page.keyboard.type("Ligne 2")
+    expect(page.locator(".will-read")).to_contain_text("pourront lire ceci")
+    reach(page, "Quelque chose à retenir")
+    word = uuid.uuid4().hex
+    page.keyboard.type(f"Écrit au clavier : {word}")
+    reach(page, "Publier")
+    page.keyboard.press("Enter")
+    expect(page.locator(".post").first).to_contain_text(word)
+    reach(page, "Ligne 2")
+    page.keyboard.press("Enter")
+    expect(page.locator("nav.tabs")).to_be_visible()
+    reach(page, "Qui a regardé")
+    page.keyboard.press("Enter")
+    expect(page.locator(".look").first).to_be_visible()
+    reach(page, "Reçu")
+    page.keyboard.press("Enter")
+    expect(page.locator(".verdict")).to_contain_text("✓ Ce reçu est bon")

@@ -1,0 +1,29 @@
+"""Every page of the web client: where it is, and what stands there once it is loaded.
+
+`test_every_page_is_tried` fails for a page of `clients/web/src/app/router.tsx` that has no row here.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A page, as Léo sees it."""
+
+    route: str
+    """Its address below /app, as the router writes it; `$groupId` is the confidential group Ligne 2."""
+    sign: str
+    """Selector of something that is there once the page is loaded."""
+
+
+SIGN_IN = Row("/sign-in", ".people button")
+RECEIPT = Row("/groups/$groupId/looked/$accessId", ".steps li")
+"""Reached from the ledger: a receipt's address is not known before."""
+PAGES = (
+    Row("/", ".post"),
+    Row("/groups/$groupId", ".post"),
+    Row("/groups/$groupId/chat", ".said"),
+    Row("/groups/$groupId/rules", ".panel td"),
+    Row("/groups/$groupId/looked", ".look"),
+)
+"""What someone signed in opens by its address."""

@@ -144,8 +144,9 @@ class Log:
 
     async def add(self, count: int) -> None:
         """Rows that wait to be sequenced."""
-        async with self.database.begin() as transaction:
-            before = await reading(transaction)
+
+        def added(transaction: sa.Connection) -> None:
+            before = reading(transaction)
             rows: list[dict[str, object]] = []
             for number in range(before.rows, before.rows + count):
                 salt, record = hashlib.sha256(b"%d" % number).digest(), b'{"number":%d}' % number
@@ -158,7 +159,9 @@ class Log:
                 }
                 opens = {"commitment": commitment(salt, record), "salt": salt, "record": record}
                 rows.append({**row, "recorded_at_us": 0, **opens})
-            await add(transaction, before, rows, Position(before.rows + count))
+            add(transaction, before, rows, Position(before.rows + count))
+
+        await self.database.write(added)
 
     async def counted(self) -> int:
         """How many rows there are."""

@@ -1,5 +1,7 @@
 """What was just committed, with the rows that subscribers need: read once, handed to those whom it concerns."""
 
+from __future__ import annotations
+
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,9 +12,10 @@ from regard.chat.v1.chat_pb2 import Message
 from regard.common.v1.common_pb2 import Sealed
 from regard.groups.v1 import events_pb2 as groups
 
+from services.access import Place
 from services.chat import queries
 from services.chat.cursor import Cursor
-from services.chat.rendering import sealed_body, shown, talk
+from services.chat.rendering import place_of, sealed_body, shown, talk
 from services.chat.rooms import room_stream
 from services.common.codec import Event
 from services.common.database import Database
@@ -28,13 +31,20 @@ _WAITING = 1000
 class MessageChanged:
     """A message was sent, edited, withdrawn or reacted to; `row` is its state now, `position` that of the change.
 
-    `sealed` and `shown` are made of the row once, for all who are told.
+    The rest is made of the row once, for all who are told.
     """
 
     position: int
     row: queries.MessageRow
+    stream: str
     sealed: Sealed | None
+    place: Place
     shown: Message
+
+    @classmethod
+    def of(cls, position: int, row: queries.MessageRow) -> MessageChanged:
+        """What changed at that position, from the row as it is now."""
+        return cls(position, row, talk(row.room_id), sealed_body(row), place_of(row), shown(row))
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +179,8 @@ class Changes:
                     row = message_rows[message.message_id]
                     # A message that was appended twice keeps its first place, and is told once.
                     if not isinstance(message, chat.MessageSent) or row.sequence == event.revision + 1:
-                        changes.append(MessageChanged(event.position, row, sealed_body(row), shown(row)))
-                        self.told.move(talk(row.room_id), event.position)
+                        changes.append(change := MessageChanged.of(event.position, row))
+                        self.told.move(change.stream, event.position)
                 case _:
                     pass
         return tuple(changes)

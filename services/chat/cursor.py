@@ -40,7 +40,7 @@ class Cursor:
 
     def encode(self) -> str:
         """The token."""
-        return paging.encode(tuple(self._reached))
+        return paging.encode_numbers(self._reached)
 
     def passed(self, stream: str, position: int) -> bool:
         """Whether that change of that stream was told already."""

@@ -192,7 +192,7 @@ class Subscription:
 
     async def _changed(self, change: MessageChanged, cursor: Cursor) -> list[SubscribeResponse]:
         """A message as it is now, or that its room was lost; nothing if it was told, or is not for this reader."""
-        row, position, stream = change.row, change.position, talk(change.row.room_id)
+        row, position, stream = change.row, change.position, change.stream
         if cursor.passed(stream, position):
             return []
         cursor.move(stream, position)
@@ -202,7 +202,7 @@ class Subscription:
                 return lost
             try:
                 sealed = change.sealed
-                body = await live.open(sealed, rendering.place_of(row), row.level) if sealed else None
+                body = await live.open(sealed, change.place, row.level) if sealed else None
             except Refused:
                 if live.ended:
                     continue

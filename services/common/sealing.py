@@ -5,6 +5,7 @@ The associated data is event type, stream and field path: a ciphertext moved any
 
 import secrets
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -18,7 +19,7 @@ class NotSealedHere(Exception):
     """The ciphertext was not made with this key for this place: a defect, or somebody moved or changed it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Place:
     """Where a ciphertext belongs: full name of the event, stream, and path of the field (`profile`, `body.text`)."""
 
@@ -26,18 +27,24 @@ class Place:
     stream: str
     path: str
 
+    @cached_property
     def associated_data(self) -> bytes:
         """The three, each with its length in bytes before it, so that no two places give the same bytes."""
         return lengthed(self.type, self.stream, self.path)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DataKey:
     """A key that content is sealed with: whose it is, which of theirs, and its 32 bytes, which are never shown."""
 
     subject: str
     key_id: str
     secret: bytes = field(repr=False)
+
+    @cached_property
+    def cipher(self) -> AESGCM:
+        """What encrypts and decrypts with it."""
+        return AESGCM(self.secret)
 
 
 def new_data_key(subject: str, key_id: str) -> DataKey:
@@ -51,7 +58,7 @@ def seal(key: DataKey, plaintext: bytes, place: Place) -> Sealed:
     Nonces are random, so a key is good for 2^32 of them (SP 800-38D, 8.3).
     """
     nonce = secrets.token_bytes(NONCE_BYTES)
-    ciphertext = AESGCM(key.secret).encrypt(nonce, plaintext, place.associated_data())
+    ciphertext = key.cipher.encrypt(nonce, plaintext, place.associated_data)
     return Sealed(subject=key.subject, key_id=key.key_id, nonce=nonce, ciphertext=ciphertext)
 
 
@@ -60,7 +67,7 @@ def open_sealed(key: DataKey, sealed: Sealed, place: Place) -> bytes:
     if (sealed.subject, sealed.key_id) != (key.subject, key.key_id) or len(sealed.nonce) != NONCE_BYTES:
         raise NotSealedHere
     try:
-        return AESGCM(key.secret).decrypt(sealed.nonce, sealed.ciphertext, place.associated_data())
+        return key.cipher.decrypt(sealed.nonce, sealed.ciphertext, place.associated_data)
     except InvalidTag:
         raise NotSealedHere from None
 

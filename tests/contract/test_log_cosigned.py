@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -107,8 +108,11 @@ async def test_everything_restored_from_an_old_copy_is_refused_by_what_witnesses
 ) -> None:
     await seen.grow(2)
     await seen.cosigning.once()
-    await seen.log.close()
-    shutil.copy(tmp_path / "vault.sqlite", tmp_path / "old.sqlite")
+    with (
+        closing(sqlite3.connect(tmp_path / "vault.sqlite")) as now,
+        closing(sqlite3.connect(tmp_path / "old.sqlite")) as old,
+    ):
+        now.backup(old)
     shutil.copytree(tmp_path / "log", tmp_path / "old log")
     await seen.grow(2)
     await seen.cosigning.once()

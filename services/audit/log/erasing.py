@@ -11,7 +11,6 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from regard_client.verify.record import SALT_BYTES
 from services.audit.log.records import committed, tombstone
@@ -73,13 +72,13 @@ class Erasing:
         return erased
 
     async def _erase_some(self, which: sa.ColumnElement[bool], reason: str, requested_by: str) -> int:
-        async with self._database.begin() as transaction:
-            before = await reading(transaction)
+        def erased(transaction: sa.Connection) -> int:
+            before = reading(transaction)
             some = sa.select(RECORDS.c.number).where(which, *_erasable()).order_by(RECORDS.c.number).limit(_MOST_ROWS)
-            numbers = (await transaction.execute(some)).scalars().all()
+            numbers = transaction.execute(some).scalars().all()
             if not numbers:
                 return 0
-            leaves = await _leaves(transaction, numbers)
+            leaves = _leaves(transaction, numbers)
             now = self.clock()
             salt, record = secrets.token_bytes(SALT_BYTES), tombstone(_runs(leaves), reason, requested_by, now)
             row: dict[str, object] = {
@@ -93,12 +92,14 @@ class Erasing:
                 "salt": salt,
                 "record": record,
             }
-            await add(transaction, before, [row], before.position)
+            add(transaction, before, [row], before.position)
             for start in range(0, len(numbers), _AT_ONCE):
                 these = RECORDS.c.number.in_(numbers[start : start + _AT_ONCE])
                 emptied = sa.update(RECORDS).where(these).values(salt=None, record=None, tombstone=before.rows)
-                await transaction.execute(emptied)
-        return len(numbers)
+                transaction.execute(emptied)
+            return len(numbers)
+
+        return await self._database.write(erased)
 
 
 def _before(moment: datetime) -> sa.ColumnElement[bool]:
@@ -111,11 +112,11 @@ def _erasable() -> tuple[sa.ColumnElement[bool], ...]:
     return (RECORDS.c.tombstone.is_(None), RECORDS.c.number < sequenced, RECORDS.c.group_id != "")
 
 
-async def _leaves(transaction: AsyncConnection, numbers: Sequence[int]) -> list[int]:
+def _leaves(transaction: sa.Connection, numbers: Sequence[int]) -> list[int]:
     """Which leaves these rows are, in order."""
     overlapping = sa.select(RUNS).where(RUNS.c.first_row <= numbers[-1], RUNS.c.first_row + RUNS.c.rows > numbers[0])
     shift: dict[int, int] = {}
-    for run in (await transaction.execute(overlapping)).all():
+    for run in transaction.execute(overlapping).all():
         shift |= dict.fromkeys(range(run.first_row, run.first_row + run.rows), run.first_leaf - run.first_row)
     return [number + shift[number] for number in numbers]
 

@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.log.records import Commitment
 from services.common.database import Database
@@ -127,23 +126,21 @@ class Reading:
     rows: int
 
 
-async def reading(transaction: AsyncConnection) -> Reading:
+def reading(transaction: sa.Connection) -> Reading:
     """How far rows have come; nobody else adds any until the transaction ends."""
     first = insert(INTAKE).values(id=_ONLY, position=0, rows=0)
     locking = first.on_conflict_do_update(index_elements=["id"], set_={"rows": INTAKE.c.rows})
-    row = (await transaction.execute(locking.returning(INTAKE.c.position, INTAKE.c.rows))).one()
+    row = transaction.execute(locking.returning(INTAKE.c.position, INTAKE.c.rows)).one()
     return Reading(Position(row.position), row.rows)
 
 
-async def add(
-    transaction: AsyncConnection, before: Reading, rows: Sequence[dict[str, object]], position: Position
-) -> None:
+def add(transaction: sa.Connection, before: Reading, rows: Sequence[dict[str, object]], position: Position) -> None:
     """Adds rows after those that there are, all before `position` being read. `before`: what `reading` gave."""
     numbered = [{"number": number, **row} for number, row in enumerate(rows, start=before.rows)]
     if numbered:
-        await transaction.execute(sa.insert(RECORDS), numbered)
+        transaction.execute(sa.insert(RECORDS), numbered)
     moved = {"position": position, "rows": before.rows + len(numbered)}
-    await transaction.execute(sa.update(INTAKE).where(INTAKE.c.id == _ONLY).values(moved))
+    transaction.execute(sa.update(INTAKE).where(INTAKE.c.id == _ONLY).values(moved))
 
 
 class Vault:
@@ -154,16 +151,14 @@ class Vault:
 
     async def lock(self) -> Lock | None:
         """The lock as it is now; None before the log exists."""
-        async with self._database.read() as connection:
-            row = (await connection.execute(sa.select(LOCK))).first()
+        row = await self._database.look(lambda tx: tx.execute(sa.select(LOCK)).first())
         return Lock(row.checkpoint, row.rows, row.signed_at_s, row.staged) if row else None
 
     async def create(self, lock: Lock) -> None:
         """Makes the log. Raises Overtaken if there is one."""
-        async with self._database.begin() as transaction:
-            made = await transaction.execute(insert(LOCK).values(id=_ONLY, **asdict(lock)).on_conflict_do_nothing())
-            if made.rowcount != 1:
-                raise Overtaken
+        made = insert(LOCK).values(id=_ONLY, **asdict(lock)).on_conflict_do_nothing()
+        if await self._database.write(lambda tx: tx.execute(made).rowcount) != 1:
+            raise Overtaken
 
     async def advance(self, old: Lock, new: Lock, first_leaf: int) -> None:
         """Compare and swap: the log may be built on `new` if it could be built on `old`. Raises Overtaken.
@@ -171,12 +166,15 @@ class Vault:
         The rows that `new` has more than `old` are the leaves from `first_leaf` on, from then on and for ever.
         """
         swap = sa.update(LOCK).where(LOCK.c.id == _ONLY, LOCK.c.checkpoint == old.checkpoint).values(asdict(new))
-        async with self._database.begin() as transaction:
-            if (await transaction.execute(swap)).rowcount != 1:
+        run = {"first_row": old.rows, "first_leaf": first_leaf, "rows": new.rows - old.rows}
+
+        def swapped(tx: sa.Connection) -> None:
+            if tx.execute(swap).rowcount != 1:
                 raise Overtaken
-            if taken := new.rows - old.rows:
-                run = {"first_row": old.rows, "first_leaf": first_leaf, "rows": taken}
-                await transaction.execute(insert(RUNS).values(run))
+            if run["rows"]:
+                tx.execute(insert(RUNS).values(run))
+
+        await self._database.write(swapped)
 
     async def waiting(self, after: int, limit: int) -> Sequence[Commitment]:
         """The commitments of the rows from number `after` on, in order, without gap."""
@@ -186,8 +184,7 @@ class Vault:
             .order_by(RECORDS.c.number)
             .limit(limit)
         )
-        async with self._database.read() as connection:
-            rows = (await connection.execute(found)).all()
+        rows = await self._database.look(lambda tx: tx.execute(found).all())
         if [row.number for row in rows] != list(range(after, after + len(rows))):
             raise AssertionError("rows have numbers without gap")
         return [Commitment(row.commitment) for row in rows]
@@ -195,16 +192,18 @@ class Vault:
     async def rows_at(self, first_leaf: int, end_leaf: int) -> dict[int, Row]:
         """The rows that are leaves in that range, by leaf; whatever is not there is chaff."""
         overlapping = (RUNS.c.first_leaf < end_leaf, RUNS.c.first_leaf + RUNS.c.rows > first_leaf)
-        leaves: dict[int, int] = {}
-        async with self._database.read() as connection:
-            for run in await connection.execute(sa.select(RUNS).where(*overlapping)):
+
+        def found(tx: sa.Connection) -> dict[int, Row]:
+            leaves: dict[int, int] = {}
+            for run in tx.execute(sa.select(RUNS).where(*overlapping)):
                 for leaf in range(max(first_leaf, run.first_leaf), min(end_leaf, run.first_leaf + run.rows)):
                     leaves[run.first_row + leaf - run.first_leaf] = leaf
             if not leaves:
                 return {}
             chosen = sa.select(RECORDS).where(RECORDS.c.number.between(min(leaves), max(leaves)))
-            in_order = chosen.order_by(RECORDS.c.number)
-            return {leaves[row.number]: _row(row) for row in await connection.execute(in_order)}
+            return {leaves[row.number]: _row(row) for row in tx.execute(chosen.order_by(RECORDS.c.number))}
+
+        return await self._database.look(found)
 
     async def find(self, group_id: str, access_id: str) -> Row | None:
         """The record of an access itself: the first that is about it. None if there is none."""
@@ -214,21 +213,19 @@ class Vault:
             .order_by(RECORDS.c.number)
             .limit(1)
         )
-        async with self._database.read() as connection:
-            row = (await connection.execute(found)).first()
+        row = await self._database.look(lambda tx: tx.execute(found).first())
         return _row(row) if row else None
 
     async def row(self, number: int) -> Row | None:
         """The row of that number."""
-        async with self._database.read() as connection:
-            row = (await connection.execute(sa.select(RECORDS).where(RECORDS.c.number == number))).first()
+        found = sa.select(RECORDS).where(RECORDS.c.number == number)
+        row = await self._database.look(lambda tx: tx.execute(found).first())
         return _row(row) if row else None
 
     async def leaf_of(self, number: int) -> int | None:
         """Which leaf a row is; None while it is none."""
         run = sa.select(RUNS).where(RUNS.c.first_row <= number).order_by(RUNS.c.first_row.desc()).limit(1)
-        async with self._database.read() as connection:
-            found = (await connection.execute(run)).first()
+        found = await self._database.look(lambda tx: tx.execute(run).first())
         if found is None or number >= found.first_row + found.rows:
             return None
         return int(found.first_leaf + number - found.first_row)

@@ -114,7 +114,7 @@ class Guard:
         self._latest: tuple[datetime, float] | None = None
         self._keyring = Keyring(fetch_keys, monotonic)
         self._texts = Texts(self._keyring)
-        self._recorder = Recorder(store, codec, retention)
+        self._recorder = Recorder(store, codec, retention, self._now)
         self._windows = window.Windows()
         self._memberships = Memberships(store, codec, self._notice)
         self._lives = Lives(store, codec, self._memberships, self._now, self.revoked, self._notice)
@@ -143,9 +143,11 @@ class Guard:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._lives.run())
                 tasks.create_task(self._revocations.run())
+                tasks.create_task(self._recorder.counting.run())
         finally:
             self._running = False
             await self.settle()
+            await self.tell_counts(ended=True)
 
     def revoked(self, caller: Caller) -> bool:
         """Whether the caller left, their session was closed, or a role taken back, while their token goes on."""
@@ -268,6 +270,10 @@ class Guard:
             finally:
                 if access_id:
                     await self._recorder.close_live(self._closed(access, access_id))
+
+    async def tell_counts(self, *, ended: bool = False) -> bool:
+        """Tells what it recorded, as `run` does every five minutes; whether that is durable."""
+        return await self._recorder.counting.tell(ended=ended)
 
     async def settle(self) -> None:
         """Waits until every record under way is written or given up."""

@@ -6,16 +6,17 @@ import asyncio
 import time
 import uuid
 from collections import Counter
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextvars import Context
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import prometheus_client
 from google.protobuf.message import Message
 from regard.audit.v1.events_pb2 import Access, AccessesRecorded, LiveAccessClosed
 
+from services.access.counting import Counting
 from services.access.refusals import CANNOT_RECORD
 from services.common import contracts, rpc
 from services.common.codec import Codec
@@ -61,10 +62,11 @@ def _stream(group_id: str) -> str:
 class Recorder:
     """Appends accesses to `access-<group id>`. `recorded`: how many of this process are durable."""
 
-    def __init__(self, store: EventStore, codec: Codec, retention: timedelta) -> None:
+    def __init__(self, store: EventStore, codec: Codec, retention: timedelta, now: Callable[[], datetime]) -> None:
         self._store = store
         self._codec = codec
         self._max_age_s = int((retention + MARGIN).total_seconds())
+        self.counting = Counting(store, codec, now, self._max_age_s)
         self._open: dict[str, _Batch] = {}
         self._appending: Counter[str] = Counter()
         self._kept: set[str] = set()
@@ -108,6 +110,7 @@ class Recorder:
             position = await self._append(batch.group_id, record)
         except Refused:
             _FAILED.inc(len(batch.accesses))
+            self.counting.unsure(batch.group_id, batch.accesses)
             raise
         finally:
             self._appending[batch.group_id] -= 1
@@ -115,6 +118,7 @@ class Recorder:
                 del self._appending[batch.group_id]
         self.recorded += len(batch.accesses)
         _RECORDED.inc(len(batch.accesses))
+        self.counting.durable(batch.group_id, batch.accesses)
         return position
 
     async def _close(self, closed: LiveAccessClosed) -> None:

@@ -67,7 +67,7 @@ class Visit:
         return [f"{one['id']}: {node['html']}" for one in found["violations"] for node in one["nodes"]]
 
     def _said(self, message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"}:
+        if message.type in {"error", "warning"} and "blocked by Playwright" not in message.text:
             self.problems.append(f"{message.type}: {message.text} {message.location['url']}")
 
     def _asked(self, request: Request) -> None:
@@ -81,7 +81,8 @@ def visit(chromium: Browser, company: Company) -> Iterator[Enter]:
     visits = list[Visit]()
 
     def begin(key: str = "", **options: Any) -> Visit:
-        context = chromium.new_context(**{"locale": "fr-FR", **options})
+        # Without the service worker unless asked for: a visit that no test looks for twice need keep nothing.
+        context = chromium.new_context(**{"locale": "fr-FR", "service_workers": "block", **options})
         visits.append(Visit(context.new_page(), company))
         if key:
             visits[-1].enter(key)

@@ -11,7 +11,9 @@ from tests.browser.pages import PAGES, RECEIPT, SIGN_IN
 from tests.system.conftest import Company
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser"), pytest.mark.timeout(300)]
-FOCUSED = "document.activeElement.labels?.[0]?.innerText || document.activeElement.innerText || ''"
+FOCUSED = """(({ labels, innerText, localName }) =>
+  (labels?.[0] ?? (["a", "button", "summary"].includes(localName) ? { innerText } : undefined))?.innerText ?? ""
+)(document.activeElement)"""
 expect.set_options(timeout=PATIENCE_MS)
 
 

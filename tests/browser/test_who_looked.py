@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import PATIENCE_MS, Enter, Visit
+from tests.system.conftest import Company
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser"), pytest.mark.timeout(300)]
 expect.set_options(timeout=PATIENCE_MS)
@@ -37,9 +38,13 @@ def changed(page: Page, address: str, change: Callable[[bytes], bytes]) -> None:
     page.route(address, answer)
 
 
-def test_a_colleague_who_reads_appears_at_once_and_the_receipt_is_verified(visit: Enter, line2: str) -> None:
+def test_a_colleague_who_reads_appears_at_once_and_the_receipt_is_verified(
+    visit: Enter, line2: str, company: Company
+) -> None:
     camille, leo = visit("camille"), visit("leo")
     open_ledger(camille, line2)
+    with company.client("camille") as client:  # what Léo has read already this hour would be no new line
+        assert client.post(f"/v1/groups/{line2}/posts", json={"body": "À lire."}).status_code == 200
     leo.open(f"/groups/{line2}")
     page = camille.page
     page.locator(".look", has_text=re.compile("Léo Garnier, membre, a lu .*publication")).first.get_by_role(

@@ -10,7 +10,7 @@ import {
 } from "@tanstack/react-router";
 import { refusalOf } from "../api/refusal.ts";
 import { accessToken } from "../api/session.ts";
-import { Loading, NoSuchPage, Refused } from "../parts/states.tsx";
+import { Loading, NoSuchPage, Refused, Unanswered } from "../parts/states.tsx";
 import { onSignedOut, queries } from "./queries.ts";
 
 const root = createRootRoute({ component: Outlet, notFoundComponent: NoSuchPage });
@@ -33,6 +33,7 @@ const signedIn = createRoute({
       throw error;
     }
   },
+  errorComponent: ({ error }) => <Unanswered error={error} retry={askAgain} />,
   component: lazyRouteComponent(() => import("../pages/frame.tsx"), "Frame"),
 });
 
@@ -89,6 +90,10 @@ export const router = createRouter({
   defaultErrorComponent: ({ error, reset }) => <Refused error={error} retry={reset} />,
   defaultNotFoundComponent: NoSuchPage,
 });
+
+function askAgain(): void {
+  void router.invalidate();
+}
 
 declare module "@tanstack/react-router" {
   interface Register {

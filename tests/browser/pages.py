@@ -10,20 +10,22 @@ from dataclasses import dataclass
 class Row:
     """A page, as Léo sees it."""
 
+    name: str
+    """Names its picture in docs/screenshots."""
     route: str
     """Its address below /app, as the router writes it; `$groupId` is the confidential group Ligne 2."""
     sign: str
     """Selector of something that is there once the page is loaded."""
 
 
-SIGN_IN = Row("/sign-in", ".people button")
-RECEIPT = Row("/groups/$groupId/looked/$accessId", ".steps li")
+SIGN_IN = Row("sign-in", "/sign-in", ".people button")
+RECEIPT = Row("receipt", "/groups/$groupId/looked/$accessId", ".steps li")
 """Reached from the ledger: a receipt's address is not known before."""
 PAGES = (
-    Row("/", ".post"),
-    Row("/groups/$groupId", ".post"),
-    Row("/groups/$groupId/chat", ".said"),
-    Row("/groups/$groupId/rules", ".panel td"),
-    Row("/groups/$groupId/looked", ".look"),
+    Row("home", "/", ".post"),
+    Row("group", "/groups/$groupId", ".post"),
+    Row("chat", "/groups/$groupId/chat", ".said"),
+    Row("rules", "/groups/$groupId/rules", ".panel td"),
+    Row("who-looked", "/groups/$groupId/looked", ".look"),
 )
 """What someone signed in opens by its address."""

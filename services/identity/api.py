@@ -14,6 +14,7 @@ from services.common import paging, rpc
 from services.identity.accounts import Accounts
 from services.identity.authentication import Authentication
 from services.identity.directory import Directory
+from services.identity.passkeys import Passkeys
 from services.identity.provisioning import Provisioning
 from services.identity.refusals import NO_SUCH_PERSON
 from services.identity.registry import Registry
@@ -25,8 +26,11 @@ Context = grpc.aio.ServicerContext[Message, Message]
 class AuthApi(AuthServiceServicer):
     """Sign-in and tokens."""
 
-    def __init__(self, authentication: Authentication, accounts: Accounts, keys: SigningKeys) -> None:
+    def __init__(
+        self, authentication: Authentication, passkeys: Passkeys, accounts: Accounts, keys: SigningKeys
+    ) -> None:
         self._authentication = authentication
+        self._passkeys = passkeys
         self._accounts = accounts
         self._keys = keys
 
@@ -56,6 +60,40 @@ class AuthApi(AuthServiceServicer):
             request.code, request.profile, request.password, rpc.command_context()
         )
         return pb.ClaimInstallationResponse(person=person)
+
+    async def BeginPasskeySignIn(
+        self, request: pb.BeginPasskeySignInRequest, context: Context
+    ) -> pb.BeginPasskeySignInResponse:
+        return pb.BeginPasskeySignInResponse(options_json=await self._passkeys.begin_sign_in())
+
+    async def FinishPasskeySignIn(
+        self, request: pb.FinishPasskeySignInRequest, context: Context
+    ) -> pb.FinishPasskeySignInResponse:
+        tokens, person = await self._passkeys.finish_sign_in(
+            request.credential_json, request.client, rpc.command_context()
+        )
+        return pb.FinishPasskeySignInResponse(tokens=tokens, person=person)
+
+    async def BeginPasskeyRegistration(
+        self, request: pb.BeginPasskeyRegistrationRequest, context: Context
+    ) -> pb.BeginPasskeyRegistrationResponse:
+        options = await self._passkeys.begin_registration(rpc.caller().person_id)
+        return pb.BeginPasskeyRegistrationResponse(options_json=options)
+
+    async def FinishPasskeyRegistration(
+        self, request: pb.FinishPasskeyRegistrationRequest, context: Context
+    ) -> pb.FinishPasskeyRegistrationResponse:
+        added = await self._passkeys.finish_registration(
+            rpc.caller().person_id, request.credential_json, request.name, rpc.command_context()
+        )
+        return pb.FinishPasskeyRegistrationResponse(passkey=added)
+
+    async def ListPasskeys(self, request: pb.ListPasskeysRequest, context: Context) -> pb.ListPasskeysResponse:
+        return pb.ListPasskeysResponse(passkeys=await self._passkeys.of(rpc.caller().person_id))
+
+    async def RemovePasskey(self, request: pb.RemovePasskeyRequest, context: Context) -> pb.RemovePasskeyResponse:
+        await self._passkeys.remove(rpc.caller().person_id, request.passkey_id, rpc.command_context())
+        return pb.RemovePasskeyResponse()
 
 
 class PeopleApi(PeopleServiceServicer):

@@ -62,6 +62,12 @@ class Authentication:
         if not await self._is_password(person_id, present.password_hash, password):
             raise BAD_CREDENTIALS()
         self._throttle.succeeded(email_hash)
+        return await self.begin(person_id, client, context)
+
+    async def begin(
+        self, person_id: str, client: str, context: CommandContext
+    ) -> tuple[identity_pb2.Tokens, identity_pb2.Person]:
+        """Begins a session of someone who has proved who they are. Raises Refused (IDN-02)."""
         # Not the caller's idempotency-key: two sign-ins are two sessions.
         context = replace(context, command_id=uuid.uuid4(), actor=person_id)
         session_id, ends_at = new_id(self._clock), self._sessions.end_of_new()

@@ -69,15 +69,17 @@ class AddressHashes:
     async def of(self, email: str) -> str:
         """What the address is known by."""
         if self._pepper is None:
-            self._pepper = await self._kept()
+            self._pepper = await kept_secret(self._vault, self._master_key, _PEPPER)
         return hashed(email, self._pepper)
 
-    async def _kept(self) -> bytes:
-        fresh = self._master_key.wrap(_PEPPER, "1", secrets.token_bytes(32))
-        async with self._vault.begin() as transaction:
-            await transaction.execute(insert(SECRETS).values(name=_PEPPER, wrapped=fresh).on_conflict_do_nothing())
-            kept = await transaction.scalar(sa.select(SECRETS.c.wrapped).where(SECRETS.c.name == _PEPPER))
-        return self._master_key.unwrap(_PEPPER, "1", kept or fresh)
+
+async def kept_secret(vault: Database, master_key: MasterKey, name: str) -> bytes:
+    """32 secret bytes of the installation, made the first time and kept wrapped by the master key."""
+    fresh = master_key.wrap(name, "1", secrets.token_bytes(32))
+    async with vault.begin() as transaction:
+        await transaction.execute(insert(SECRETS).values(name=name, wrapped=fresh).on_conflict_do_nothing())
+        kept = await transaction.scalar(sa.select(SECRETS.c.wrapped).where(SECRETS.c.name == name))
+    return master_key.unwrap(name, "1", kept or fresh)
 
 
 def _in_parts(person_ids: Iterable[str]) -> Iterator[list[str]]:

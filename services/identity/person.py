@@ -1,6 +1,6 @@
-"""A person's account: profile, password, roles, sessions.
+"""A person's account: profile, password, passkeys, roles, sessions.
 
-Stream: user-<id>. Profile and password hash are sealed with the person's key, so nothing here is readable without it.
+Stream: user-<id>. Profile, password hash and passkeys are sealed with the person's key: nothing is readable without it.
 The role of platform administrator is not here: organisation.py says why.
 """
 
@@ -15,6 +15,8 @@ from regard.common.v1.common_pb2 import Sealed
 from regard.common.v1.options_pb2 import Role
 from regard.identity.v1.events_pb2 import (
     DirectoryRecordKept,
+    PasskeyAdded,
+    PasskeyRemoved,
     PasswordSet,
     PersonDeactivated,
     PersonProvisioned,
@@ -28,9 +30,16 @@ from regard.identity.v1.events_pb2 import (
 
 from services.common.decider import Decider
 from services.common.ids import StreamName, stream_name
-from services.identity.refusals import ACCOUNT_INACTIVE, CHANGED_MEANWHILE, NO_SUCH_PERSON
+from services.identity.refusals import (
+    ACCOUNT_INACTIVE,
+    CHANGED_MEANWHILE,
+    NO_SUCH_PASSKEY,
+    NO_SUCH_PERSON,
+    TOO_MANY_PASSKEYS,
+)
 
 CATEGORY = "user"
+MOST_PASSKEYS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +62,7 @@ class Person:
     record: Sealed | None = None
     version: int = 0
     password_hash: Sealed | None = None
+    passkeys: Mapping[str, Sealed] = field(default_factory=lambda: MappingProxyType({}))
     active: bool = False
     roles: frozenset[Role] = frozenset()
     sessions: Mapping[str, datetime] = field(default_factory=lambda: MappingProxyType({}))
@@ -144,8 +154,23 @@ class ChangePassword:
 
 
 @dataclass(frozen=True, slots=True)
+class AddPasskey:
+    """Let the person sign in with a passkey too."""
+
+    passkey_id: str
+    passkey: Sealed
+
+
+@dataclass(frozen=True, slots=True)
+class RemovePasskey:
+    """Let nobody sign in with a passkey any more."""
+
+    passkey_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class SignIn:
-    """Begin a session, after the password was found right."""
+    """Begin a session, after the password or a passkey was found right."""
 
     session_id: str
     client: str
@@ -169,6 +194,8 @@ Command = (
     | GrantRole
     | RevokeRole
     | ChangePassword
+    | AddPasskey
+    | RemovePasskey
     | SignIn
     | RevokeSession
 )
@@ -211,6 +238,17 @@ def decide(command: Command, person: Person) -> tuple[Message, ...]:
                 PasswordSet(person_id=person.id, password_hash=command.password_hash, set_by=command.by),
                 *_revoke_all(person, command.at, SessionRevoked.REASON_PASSWORD_CHANGED, but=command.session_id),
             )
+        case AddPasskey() if command.passkey_id in person.passkeys:
+            return ()
+        case AddPasskey() if len(person.passkeys) >= MOST_PASSKEYS:
+            raise TOO_MANY_PASSKEYS(most=str(MOST_PASSKEYS))
+        case AddPasskey():
+            _must_be_active(person)
+            return (PasskeyAdded(person_id=person.id, passkey_id=command.passkey_id, passkey=command.passkey),)
+        case RemovePasskey() if command.passkey_id not in person.passkeys:
+            raise NO_SUCH_PASSKEY()
+        case RemovePasskey():
+            return (PasskeyRemoved(person_id=person.id, passkey_id=command.passkey_id),)
         case SignIn():
             _must_be_active(person)
             return (_signed_in(command, person),)
@@ -239,6 +277,12 @@ def evolve(person: Person, event: Message) -> Person:
             return replace(person, roles=person.roles - {event.role})
         case PasswordSet():
             return replace(person, password_hash=event.password_hash)
+        case PasskeyAdded():
+            passkeys = {**person.passkeys, event.passkey_id: event.passkey}
+            return replace(person, passkeys=MappingProxyType(passkeys))
+        case PasskeyRemoved():
+            others = {one: sealed for one, sealed in person.passkeys.items() if one != event.passkey_id}
+            return replace(person, passkeys=MappingProxyType(others))
         case SignedIn():
             ends_at = datetime.fromtimestamp(event.ends_at.ToSeconds(), UTC)
             return replace(person, sessions=MappingProxyType({**person.sessions, event.session_id: ends_at}))

@@ -1,8 +1,8 @@
-"""Profiles, directory records and password hashes, sealed with the person's key for the event that carries them."""
+"""Profiles, directory records, password hashes, passkeys: sealed with the person's key for the event that has them."""
 
 from google.protobuf.message import Message
 from regard.common.v1.common_pb2 import Sealed
-from regard.identity.v1.events_pb2 import DirectoryRecordKept, PasswordSet
+from regard.identity.v1.events_pb2 import DirectoryRecordKept, PasskeyAdded, PasswordSet
 from regard.identity.v1.identity_pb2 import Profile
 
 from services.common.sealing import DataKey, Place, open_sealed, seal
@@ -44,6 +44,18 @@ def open_password_hash(key: DataKey, sealed: Sealed) -> str:
     return open_sealed(key, sealed, _place_of_password_hash(key.subject)).decode()
 
 
+def seal_passkey(key: DataKey, kept: PasskeyAdded.Kept) -> Sealed:
+    """What is kept of a passkey, for the event PasskeyAdded of the key's owner."""
+    return seal(key, kept.SerializeToString(deterministic=True), _place_of_passkey(key.subject))
+
+
+def open_passkey(key: DataKey | None, sealed: Sealed) -> PasskeyAdded.Kept | None:
+    """What seal_passkey sealed; None without the key that it was sealed with. Raises NotSealedHere."""
+    if key is None or key.key_id != sealed.key_id:
+        return None
+    return PasskeyAdded.Kept.FromString(open_sealed(key, sealed, _place_of_passkey(key.subject)))
+
+
 def _place_of_profile(event_type: str, person_id: str) -> Place:
     return Place(event_type, stream_of(person_id), "profile")
 
@@ -54,3 +66,7 @@ def _place_of_record(person_id: str) -> Place:
 
 def _place_of_password_hash(person_id: str) -> Place:
     return Place(PasswordSet.DESCRIPTOR.full_name, stream_of(person_id), "password_hash")
+
+
+def _place_of_passkey(person_id: str) -> Place:
+    return Place(PasskeyAdded.DESCRIPTOR.full_name, stream_of(person_id), "passkey")

@@ -162,3 +162,35 @@ SCIM_FAULT = refusal(
     remedy_en="Tell your administrator the request id {request_id}.",
     remedy_fr="Donnez l’identifiant de la requête {request_id} à votre administrateur.",
 )
+BAD_PASSKEY = refusal(
+    "IDN-21",
+    Kind.UNAUTHENTICATED,
+    en="Nobody can sign in with this passkey here, or it took too long.",
+    fr="Personne ne peut se connecter ici avec cette clé d’accès, ou cela a pris trop de temps.",
+    remedy_en="Try again; if it stays so, sign in with your password and add the passkey again.",
+    remedy_fr="Réessayez ; si cela persiste, connectez-vous avec votre mot de passe et ajoutez la clé à nouveau.",
+)
+PASSKEY_NOT_MADE = refusal(
+    "IDN-22",
+    Kind.INVALID_ARGUMENT,
+    en="This passkey was not made for your account here, or it took too long.",
+    fr="Cette clé d’accès n’a pas été faite ici pour votre compte, ou cela a pris trop de temps.",
+    remedy_en="Begin again, on the page under which Regard is reached.",
+    remedy_fr="Recommencez, sur la page par laquelle on accède à Regard.",
+)
+NO_SUCH_PASSKEY = refusal(
+    "IDN-23",
+    Kind.NOT_FOUND,
+    en="You have no passkey with this identifier.",
+    fr="Vous n’avez pas de clé d’accès portant cet identifiant.",
+    remedy_en="Look at the list of your passkeys again.",
+    remedy_fr="Consultez à nouveau la liste de vos clés d’accès.",
+)
+TOO_MANY_PASSKEYS = refusal(
+    "IDN-24",
+    Kind.FAILED_PRECONDITION,
+    en="You have {most} passkeys, which is the most.",
+    fr="Vous avez {most} clés d’accès, le maximum.",
+    remedy_en="Remove one that you do not use any more.",
+    remedy_fr="Supprimez-en une que vous n’utilisez plus.",
+)

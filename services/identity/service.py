@@ -15,10 +15,12 @@ from services.common.settings import Settings
 from services.identity.accounts import Accounts
 from services.identity.api import AuthApi, PeopleApi, ProvisioningApi
 from services.identity.authentication import Authentication
+from services.identity.challenges import Challenges
 from services.identity.directory import Directory
 from services.identity.http import application
 from services.identity.installation import installation_code
 from services.identity.keys import AddressHashes, PersonKeys
+from services.identity.passkeys import Passkeys
 from services.identity.passwords import Passwords
 from services.identity.provisioning import Provisioning
 from services.identity.registry import Registry
@@ -42,6 +44,8 @@ def build(settings: Settings, kernel: Kernel) -> Service:
     authentication = Authentication(
         registry, keys, addresses, passwords, Throttle(clock), Sessions(vault, clock), access_tokens, clock
     )
+    challenges = Challenges(vault, master_key, clock)
+    passkeys = Passkeys(registry, keys, authentication, challenges, vault, settings.url, clock)
     revocations = Revocations(kernel.store, kernel.codec, noticed=lambda: None)
     directory, view = Directory(kernel.database("identity"), keys), people()
     provisioning = Provisioning(registry, kernel.database("identity"), clock)
@@ -66,7 +70,7 @@ def build(settings: Settings, kernel: Kernel) -> Service:
     return Service(
         name="identity",
         servicers=(
-            (add_AuthServiceServicer_to_server, AuthApi(authentication, accounts, signing_keys)),
+            (add_AuthServiceServicer_to_server, AuthApi(authentication, passkeys, accounts, signing_keys)),
             (add_ProvisioningServiceServicer_to_server, ProvisioningApi(provisioning)),
             (add_PeopleServiceServicer_to_server, PeopleApi(directory, registry, accounts, authentication)),
         ),

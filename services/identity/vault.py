@@ -48,3 +48,17 @@ REFRESH_TOKENS = sa.Table(
     sa.Column("session_id", sa.ForeignKey("sessions.session_id", ondelete="CASCADE"), nullable=False, index=True),
     sa.Column("used", sa.Boolean, nullable=False, server_default=sa.false()),
 )
+PASSKEY_USES = sa.Table(
+    "passkey_uses",
+    METADATA,
+    sa.Column("passkey_id", sa.String(36), primary_key=True),
+    sa.Column("sign_count", sa.BigInteger, nullable=False),
+    sa.Column("used_at_s", sa.BigInteger, nullable=False),
+)
+# Until they are over: each is good for one answer.
+ANSWERED_CHALLENGES = sa.Table(
+    "answered_challenges",
+    METADATA,
+    sa.Column("challenge_hash", sa.LargeBinary(32), primary_key=True),
+    sa.Column("ends_at_s", sa.BigInteger, nullable=False, index=True),
+)

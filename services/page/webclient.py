@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from regard.identity.v1.identity_pb2 import RefreshRequest, SignInRequest, Tokens
+from regard.identity.v1.identity_pb2 import FinishPasskeySignInRequest, RefreshRequest, SignInRequest, Tokens
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
@@ -97,7 +97,7 @@ class WebClient:
         return JSONResponse([{name: one[name] for name in ("key", "name", "about_fr", "about_en")} for one in people])
 
     async def begin(self, request: Request) -> Response:
-        """Signs someone in with address and password, or as a person of the demonstration company."""
+        """Signs someone in with address and password, with a passkey, or as a person of the demonstration company."""
         given = await _sent_by_the_client(request)
         email, password = given.get("email", ""), given.get("password", "")
         if key := given.get("person"):
@@ -106,10 +106,14 @@ class WebClient:
             if person is None:
                 raise HTTPException(404)
             email, password = person["email"], read["password"]
-        asked = SignInRequest(email=email, password=password, client=CLIENT)
         try:
             async with self._regard(request) as regard:
-                tokens = (await regard.auth.SignIn(asked)).tokens
+                if passkey := given.get("passkey"):
+                    held = FinishPasskeySignInRequest(credential_json=passkey, client=CLIENT)
+                    tokens = (await regard.auth.FinishPasskeySignIn(held)).tokens
+                else:
+                    asked = SignInRequest(email=email, password=password, client=CLIENT)
+                    tokens = (await regard.auth.SignIn(asked)).tokens
         except RegardError as error:
             return _refused(error)
         return _given(tokens, request)

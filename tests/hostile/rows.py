@@ -45,6 +45,12 @@ _AUTH = {
     "Refresh": Row({"refresh_token": "$refresh_token"}, "nobody", public="IDN-04"),
     "GetJwks": Row({}, "nobody"),
     "ClaimInstallation": Row({"code": "x", "profile": _PROFILE, "password": _LONG}, "nobody", public="IDN-12"),
+    "BeginPasskeySignIn": Row({}, "nobody"),
+    "FinishPasskeySignIn": Row({"credential_json": "{}"}, "nobody", public="IDN-21"),
+    "BeginPasskeyRegistration": Row({}),
+    "FinishPasskeyRegistration": Row({"credential_json": "{}", "name": "x"}, "", "IDN-22"),
+    "ListPasskeys": Row({}),
+    "RemovePasskey": Row({"passkey_id": "00000000-0000-4000-8000-000000000000"}, "", "IDN-23"),
     "SignOut": Row({}, "auditor", ends_session=True),
 }
 _PEOPLE = {

@@ -23,6 +23,7 @@ RECEIPT = Row("receipt", "/groups/$groupId/looked/$accessId", ".steps li")
 """Reached from the ledger: a receipt's address is not known before."""
 PAGES = (
     Row("home", "/", ".post"),
+    Row("passkeys", "/me/passkeys", "form.stacked input"),
     Row("group", "/groups/$groupId", ".post"),
     Row("chat", "/groups/$groupId/chat", ".said"),
     Row("rules", "/groups/$groupId/rules", ".panel td"),

@@ -22,7 +22,7 @@ let token = "";
 let endsAtMs = 0;
 let renewal: Promise<string> | undefined;
 
-export type Credentials = { email: string; password: string } | { person: string };
+export type Credentials = { email: string; password: string } | { person: string } | { passkey: string };
 
 /** Someone of the demonstration company to sign in as. */
 export type DemonstrationPerson = { key: string; name: string; about_fr: string; about_en: string };
@@ -30,6 +30,11 @@ export type DemonstrationPerson = { key: string; name: string; about_fr: string;
 /** Begins a session. Throws Refusal. */
 export async function signIn(credentials: Credentials): Promise<void> {
   keep(await ask("POST", ADDRESS, credentials));
+}
+
+/** What to ask the browser for to sign in with a passkey, as JSON. Throws Refusal. */
+export async function passkeyOptions(): Promise<string> {
+  return ((await ask("POST", "/v1/auth:beginPasskeySignIn", {})) as { optionsJson: string }).optionsJson;
 }
 
 /** An access token that is good for a while yet. Throws Refusal; signedOut when there is no session. */

@@ -43,6 +43,12 @@ const home = createRoute({
   component: lazyRouteComponent(() => import("../pages/home.tsx"), "Home"),
 });
 
+const passkeys = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/me/passkeys",
+  component: lazyRouteComponent(() => import("../pages/passkeys.tsx"), "Passkeys"),
+});
+
 const group = createRoute({
   getParentRoute: () => signedIn,
   path: "/groups/$groupId",
@@ -82,7 +88,7 @@ const receipt = createRoute({
 export const router = createRouter({
   routeTree: root.addChildren([
     signIn,
-    signedIn.addChildren([home, group.addChildren([posts, chat, rules, looked, receipt])]),
+    signedIn.addChildren([home, passkeys, group.addChildren([posts, chat, rules, looked, receipt])]),
   ]),
   basepath: "/app",
   scrollRestoration: true,

@@ -46,7 +46,9 @@ export function Frame() {
         <div className="row">
           <LanguageSwitch />
           <ThemeSwitch />
-          <span className="me">{me?.profile?.name}</span>
+          <Link className="me" to="/me/passkeys" title={t`My passkeys`}>
+            {me?.profile?.name}
+          </Link>
           <button type="button" className="plain" onClick={() => void leave()}>
             <Trans>Sign out</Trans>
           </button>

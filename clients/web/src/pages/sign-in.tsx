@@ -27,6 +27,13 @@ export function SignIn() {
       await router.navigate({ to: from ?? "/" });
     },
   });
+  const choosing = useMutation({
+    mutationFn: async () => {
+      // What asks the browser is loaded when it is wanted.
+      const passkey = await (await import("../api/passkeys.ts")).chosenPasskey();
+      if (passkey) await signing.mutateAsync({ passkey });
+    },
+  });
   return (
     <>
       <header className="top">
@@ -42,7 +49,7 @@ export function SignIn() {
         <h1>
           <Trans>An enterprise social network that people dare to use, because everyone can see who looked.</Trans>
         </h1>
-        {signing.error && <Refused error={signing.error} />}
+        {(signing.error ?? choosing.error) && <Refused error={signing.error ?? choosing.error} />}
         <form
           className="stacked"
           onSubmit={(event) => {
@@ -73,6 +80,11 @@ export function SignIn() {
           <button type="submit" aria-disabled={signing.isPending}>
             <Trans>Sign in</Trans>
           </button>
+          {"PublicKeyCredential" in globalThis && (
+            <button type="button" className="plain" aria-disabled={choosing.isPending} onClick={() => choosing.mutate()}>
+              <Trans>Sign in with a passkey</Trans>
+            </button>
+          )}
         </form>
         {demonstration.data && demonstration.data.length > 0 && (
           <section>

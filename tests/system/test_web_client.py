@@ -66,6 +66,13 @@ def test_with_address_and_password_too_and_a_refusal_says_why_and_what_to_do(
     assert browser.post("/app/session", json={"person": "personne"}).status_code == 404
 
 
+def test_what_is_no_passkey_begins_no_session(browser: httpx.Client) -> None:
+    answer = browser.post("/app/session", json={"passkey": "{}"})
+    assert answer.status_code == 401
+    assert answer.json()["id"] == "IDN-21"
+    assert "set-cookie" not in answer.headers
+
+
 def test_a_session_goes_on_and_two_tabs_that_ask_at_once_are_given_the_same(browser: httpx.Client) -> None:
     first = enter(browser)
     kept = browser.cookies["regard-session"]
@@ -153,6 +160,14 @@ def test_files_are_kept_by_browsers_because_their_names_say_what_is_in_them(brow
     assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
     assert answer.headers["content-type"].startswith("text/javascript")
     assert browser.get("/app/assets/nothing.js").status_code == 404, "an old page finds no other script in its place"
+
+
+@built
+def test_the_service_worker_is_asked_for_again_each_time(browser: httpx.Client) -> None:
+    answer = browser.get("/app/sw.js")
+    assert answer.headers["cache-control"] == "no-cache"
+    assert answer.headers["content-type"].startswith("text/javascript")
+    assert "connect-src 'self'" in answer.headers["content-security-policy"]
 
 
 @built

@@ -77,7 +77,7 @@ class AuthApi(AuthServiceServicer):
     async def BeginPasskeyRegistration(
         self, request: pb.BeginPasskeyRegistrationRequest, context: Context
     ) -> pb.BeginPasskeyRegistrationResponse:
-        options = await self._passkeys.begin_registration(rpc.caller().person_id)
+        options = await self._passkeys.begin_registration(rpc.caller().person_id, request.current_password)
         return pb.BeginPasskeyRegistrationResponse(options_json=options)
 
     async def FinishPasskeyRegistration(

@@ -102,15 +102,19 @@ class Authentication:
         self, person_id: str, session_id: str, current: str, new: str, context: CommandContext
     ) -> None:
         """Sets another password and ends the person's other sessions. Raises Refused: IDN-02, IDN-03, IDN-10."""
-        self._throttle.attempt(person_id)
-        present = await self._registry.person(person_id)
-        if not await self._is_password(person_id, present.password_hash, current):
-            raise WRONG_PASSWORD()
-        self._throttle.succeeded(person_id)
+        await self.prove(person_id, current)
         key = await self._keys.ensure(person_id)
         sealed = seal_password_hash(key, await self._passwords.hash(new))
         command = person.ChangePassword(sealed, context.actor, session_id, self._clock())
         await self._registry.change(person_id, command, context)
+
+    async def prove(self, person_id: str, password: str) -> None:
+        """Makes sure that somebody signed in knows their password. Raises Refused: IDN-03, IDN-10."""
+        self._throttle.attempt(person_id)
+        present = await self._registry.person(person_id)
+        if not await self._is_password(person_id, present.password_hash, password):
+            raise WRONG_PASSWORD()
+        self._throttle.succeeded(person_id)
 
     async def _is_password(self, person_id: str, sealed: Sealed | None, password: str) -> bool:
         key = (await self._keys.find([person_id])).get(person_id)

@@ -89,8 +89,9 @@ class Passkeys:
         self._host, self._origin = address.hostname or "", f"{address.scheme}://{address.netloc}"
         self._clock = clock
 
-    async def begin_registration(self, person_id: str) -> str:
-        """What to ask a browser for a new passkey of the person. Raises Refused (IDN-06)."""
+    async def begin_registration(self, person_id: str, password: str) -> str:
+        """What to ask a browser for a new passkey of the person. Raises Refused: IDN-03, IDN-06, IDN-10."""
+        await self._authentication.prove(person_id, password)
         present, held = await asyncio.gather(self._registry.person(person_id), self._held(person_id))
         key = (await self._keys.find([person_id])).get(person_id)
         profile = open_profile(key, present.profile) if present.profile else None

@@ -4,6 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import PATIENCE_MS, Enter, Visit
+from tests.system.conftest import Company
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser"), pytest.mark.timeout(300)]
 expect.set_options(timeout=PATIENCE_MS)
@@ -24,18 +25,20 @@ def with_authenticator(visit: Visit, *, unlocked: bool = True) -> None:
     asked.send("WebAuthn.addVirtualAuthenticator", {"options": options})
 
 
-def test_a_passkey_is_added_signs_in_and_is_removed(visit: Enter) -> None:
+def test_a_passkey_is_added_signs_in_and_is_removed(visit: Enter, company: Company) -> None:
     page = (leo := visit("leo")).page
     with_authenticator(leo)
     page.get_by_role("link", name="Léo Garnier").click()
     expect(page.get_by_text("Vous n’en avez pas encore.")).to_be_visible()
     page.get_by_label("Comment l’appeler").fill("Portable de l’atelier")
+    page.get_by_label("Votre mot de passe").fill(company.password)
     page.get_by_role("button", name="Ajouter une clé d’accès").click()
     held = page.locator(".passkeys li", has_text="Portable de l’atelier")
     expect(held).to_contain_text("pas encore utilisée")
     assert leo.barriers() == []
 
     page.get_by_label("Comment l’appeler").fill("La même encore")
+    page.get_by_label("Votre mot de passe").fill(company.password)
     page.get_by_role("button", name="Ajouter une clé d’accès").click()
     expect(page.get_by_text("cet appareil en a déjà une pour vous")).to_be_visible()
 

@@ -12,7 +12,7 @@ import pytest_asyncio
 from regard.identity.v1 import events_pb2, identity_pb2
 
 from tests.authenticator import PRESENT, Authenticator
-from tests.contract.test_identity import Refusal, Site, refused, running
+from tests.contract.test_identity import PASSWORD, Refusal, Site, refused, running
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -32,10 +32,12 @@ class Owner:
         self.device = Authenticator(origin=site.installation.kernel.settings.url)  # type: ignore[union-attr]
 
     async def add(self, name: str = "Téléphone") -> identity_pb2.Passkey:
-        begun = await self.site.call(
-            self.site.auth.BeginPasskeyRegistration, identity_pb2.BeginPasskeyRegistrationRequest(), self.token
-        )
-        return await self.finish(self.device.make(begun.options_json), name)
+        return await self.finish(self.device.make(await self.begin()), name)
+
+    async def begin(self, password: str = PASSWORD) -> str:
+        request = identity_pb2.BeginPasskeyRegistrationRequest(current_password=password)
+        begun = await self.site.call(self.site.auth.BeginPasskeyRegistration, request, self.token)
+        return str(begun.options_json)
 
     async def finish(self, credential_json: str, name: str = "Téléphone") -> identity_pb2.Passkey:
         request = identity_pb2.FinishPasskeyRegistrationRequest(credential_json=credential_json, name=name)
@@ -93,6 +95,11 @@ async def test_nothing_of_a_passkey_is_readable_on_the_stream(site: Site) -> Non
     assert yan.device.credential_id not in written
 
 
+async def test_a_session_alone_adds_no_passkey(site: Site) -> None:
+    eve = await owner(site, "eve")
+    assert (await refused(eve.begin("not this one"))).id == "IDN-10"
+
+
 async def test_what_a_device_answered_is_good_once(site: Site) -> None:
     xu = await owner(site, "xu")
     await xu.add()
@@ -133,11 +140,9 @@ async def test_another_key_signs_nobody_in(site: Site) -> None:
 async def test_a_challenge_of_our_own_or_for_something_else_is_none(site: Site) -> None:
     una = await owner(site, "una")
     await una.add()
-    begun = await site.call(
-        site.auth.BeginPasskeyRegistration, identity_pb2.BeginPasskeyRegistrationRequest(), una.token
-    )
+    begun = await una.begin()
     options = json.loads(await asked(site))
-    for challenge in (json.loads(begun.options_json)["challenge"], "aW52ZW50ZWQ", options["challenge"][:-4] + "AAAA"):
+    for challenge in (json.loads(begun)["challenge"], "aW52ZW50ZWQ", options["challenge"][:-4] + "AAAA"):
         answer = una.device.get(json.dumps(options | {"challenge": challenge}))
         assert (await refused(enter(site, answer))).id == "IDN-21"
 
@@ -153,14 +158,12 @@ async def test_a_copied_device_that_counts_less_is_noticed(site: Site) -> None:
 
 async def test_nobody_adds_what_was_made_for_another_or_elsewhere(site: Site) -> None:
     sam, rob = await owner(site, "sam"), await owner(site, "rob")
-    begun = await site.call(
-        site.auth.BeginPasskeyRegistration, identity_pb2.BeginPasskeyRegistrationRequest(), sam.token
-    )
-    made = sam.device.make(begun.options_json)
+    begun = await sam.begin()
+    made = sam.device.make(begun)
     assert (await refused(rob.finish(made))).id == "IDN-22"
     for wrong in ({"origin": "http://elsewhere.example"}, {"flags": PRESENT}):
         liar = replace(sam.device, **wrong)  # type: ignore[arg-type]
-        assert (await refused(sam.finish(liar.make(begun.options_json)))).id == "IDN-22"
+        assert (await refused(sam.finish(liar.make(begun)))).id == "IDN-22"
     await sam.finish(made)
     assert (await refused(sam.finish(made))).id == "IDN-22", "once"
 

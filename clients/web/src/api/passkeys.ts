@@ -14,8 +14,8 @@ export async function chosenPasskey(): Promise<string | undefined> {
 }
 
 /** Makes a passkey and adds it to the caller's account; false when the person went back. Throws Refusal. */
-export async function addPasskey(name: string): Promise<boolean> {
-  const { optionsJson } = await auth.beginPasskeyRegistration({});
+export async function addPasskey(name: string, currentPassword: string): Promise<boolean> {
+  const { optionsJson } = await auth.beginPasskeyRegistration({ currentPassword });
   const publicKey = PublicKeyCredential.parseCreationOptionsFromJSON(JSON.parse(optionsJson));
   const credentialJson = await answered(() => navigator.credentials.create({ publicKey }));
   if (credentialJson === undefined) return false;

@@ -97,9 +97,12 @@ function Held({ passkey, changed }: { passkey: Passkey; changed: () => void }) {
 
 function Add({ changed }: { changed: () => void }) {
   const [name, setName] = useState("");
+  const [password, setPassword] = useState("");
+  const isComplete = name.trim() !== "" && password !== "";
   const adding = useMutation({
-    mutationFn: () => addPasskey(name.trim()),
+    mutationFn: () => addPasskey(name.trim(), password),
     onSuccess: (added) => {
+      setPassword("");
       if (added) setName("");
       changed();
     },
@@ -109,12 +112,22 @@ function Add({ changed }: { changed: () => void }) {
       className="stacked"
       onSubmit={(event) => {
         event.preventDefault();
-        if (name.trim() && !adding.isPending) adding.mutate();
+        if (isComplete && !adding.isPending) adding.mutate();
       }}
     >
       <label>
         <Trans>What to call it, such as “work phone”</Trans>
         <input required maxLength={100} value={name} onChange={(event) => setName(event.target.value)} />
+      </label>
+      <label>
+        <Trans>Your password, so that nobody else adds one</Trans>
+        <input
+          type="password"
+          autoComplete="current-password"
+          required
+          value={password}
+          onChange={(event) => setPassword(event.target.value)}
+        />
       </label>
       {adding.error && <Refused error={adding.error} />}
       {adding.data === false && (
@@ -122,7 +135,7 @@ function Add({ changed }: { changed: () => void }) {
           <Trans>No passkey was made: it was called off, or this device holds one for you already.</Trans>
         </p>
       )}
-      <button type="submit" aria-disabled={adding.isPending || !name.trim()}>
+      <button type="submit" aria-disabled={adding.isPending || !isComplete}>
         <Trans>Add a passkey</Trans>
       </button>
     </form>

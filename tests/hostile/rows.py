@@ -47,7 +47,7 @@ _AUTH = {
     "ClaimInstallation": Row({"code": "x", "profile": _PROFILE, "password": _LONG}, "nobody", public="IDN-12"),
     "BeginPasskeySignIn": Row({}, "nobody"),
     "FinishPasskeySignIn": Row({"credential_json": "{}"}, "nobody", public="IDN-21"),
-    "BeginPasskeyRegistration": Row({"current_password": "not this one"}, "", "IDN-10"),
+    "BeginPasskeyRegistration": Row({"current_password": "$password"}),
     "FinishPasskeyRegistration": Row({"credential_json": "{}", "name": "x"}, "", "IDN-22"),
     "ListPasskeys": Row({}),
     "RemovePasskey": Row({"passkey_id": "00000000-0000-4000-8000-000000000000"}, "", "IDN-23"),

@@ -84,7 +84,7 @@ async def signed_in(page: Page, company: Company) -> None:
     await page.goto(f"{company.url}/app/")
     await page.get_by_label("Company e-mail address").fill("p0@bench.example")
     await page.get_by_label("Password").fill(PASSWORD)
-    await page.get_by_role("button", name="Sign in").click()
+    await page.get_by_role("button", name="Sign in", exact=True).click()
     await page.locator("nav.groups a").nth(1).wait_for()
 
 

@@ -9,11 +9,18 @@ const INDEX = "/app/";
 addEventListener("install", (event) => {
   // A new version waits until its reader asks for it, or the last page of the old one, whose files it needs, is closed.
   event.waitUntil(caches.open(NAME).then((cache) => cache.addAll(SHELL.files)));
+  // Where browsers know routes, calls and files do not even wake the worker.
+  event.addRoutes?.([
+    { condition: { requestMethod: "POST" }, source: "network" },
+    { condition: { urlPattern: { pathname: "/app/assets/*" } }, source: { cacheName: NAME } },
+  ]);
 });
 
 addEventListener("activate", (event) => {
   const old = (name) => name.startsWith("regard-shell-") && name !== NAME;
-  event.waitUntil(caches.keys().then((names) => Promise.all(names.filter(old).map((name) => caches.delete(name)))));
+  const forgotten = caches.keys().then((names) => Promise.all(names.filter(old).map((name) => caches.delete(name))));
+  // A page is asked for while the worker still wakes.
+  event.waitUntil(Promise.all([forgotten, registration.navigationPreload?.enable()]));
 });
 
 addEventListener("message", (event) => {
@@ -25,7 +32,7 @@ addEventListener("fetch", (event) => {
   const { origin, pathname } = new URL(request.url);
   if (request.method !== "GET" || origin !== location.origin) return;
   if (request.mode === "navigate" && pathname.startsWith(INDEX)) {
-    event.respondWith(fetch(request).catch(() => kept(INDEX)));
+    event.respondWith(event.preloadResponse.then((answer) => answer ?? fetch(request)).catch(() => kept(INDEX)));
   } else if (pathname !== INDEX && SHELL.files.includes(pathname)) {
     event.respondWith(kept(pathname).then((answer) => answer ?? fetch(request)));
   }

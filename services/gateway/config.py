@@ -369,7 +369,14 @@ def _transcoding(methods: Sequence[Method], descriptors: bytes, edge: Edge) -> N
 
 
 def _grpc_cluster(name: str, address: Address) -> Node:
-    options: Node = {"http2_protocol_options": {"connection_keepalive": _KEEPALIVE}}
+    options: Node = {
+        "http2_protocol_options": {
+            "connection_keepalive": _KEEPALIVE,
+            # All calls share a connection: what waits for whoever does not read must leave room for everyone else.
+            "initial_stream_window_size": 65536,
+            "initial_connection_window_size": 2**31 - 1,
+        }
+    }
     return _cluster(name, address) | {
         "lb_policy": "LEAST_REQUEST",
         "typed_extension_protocol_options": {

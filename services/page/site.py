@@ -55,6 +55,8 @@ SECURITY_HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "cache-control": "no-store",
 }
+_ONLY_BY_TLS = {"strict-transport-security": "max-age=31536000"}
+"""For visitors who came by TLS: their browser comes by nothing else for a year."""
 
 Documents = Mapping[str, dict[str, Any]]
 
@@ -338,6 +340,8 @@ class _Headers:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = CLIENT_HEADERS if scope["path"].startswith(PREFIX) else SECURITY_HEADERS
+                if dict(scope["headers"]).get(b"x-forwarded-proto") == b"https":
+                    headers = {**headers, **_ONLY_BY_TLS}
                 own = [(name.encode(), value.encode()) for name, value in headers.items()]
                 message = {**message, "headers": [*message.get("headers", []), *own]}
             await send(message)

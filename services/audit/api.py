@@ -11,6 +11,7 @@ from regard.audit.v1.audit_pb2_grpc import AuditQueryServiceServicer, LedgerServ
 from regard.common.v1.common_pb2 import PageInfo, PageRequest
 
 from services.audit.auditors import Asked, Auditors, Why
+from services.audit.completeness import Completeness
 from services.audit.contests import ContestDesk
 from services.audit.ledger import Ledger, Part, Period
 from services.audit.opening import LogOpening
@@ -23,6 +24,7 @@ from services.common import paging, rpc
 
 Context = grpc.aio.ServicerContext[Message, Message]
 Scope = pb.ListAccessesRequest.Scope
+Bounded = pb.ListAccessesRequest | pb.SearchAccessesRequest | pb.CheckCompletenessRequest
 
 
 class LedgerApi(LedgerServiceServicer):
@@ -82,8 +84,9 @@ class LedgerApi(LedgerServiceServicer):
 class AuditQueryApi(AuditQueryServiceServicer):
     """The ledger, for auditors."""
 
-    def __init__(self, auditors: Auditors, opening: LogOpening) -> None:
+    def __init__(self, auditors: Auditors, completeness: Completeness, opening: LogOpening) -> None:
         self._auditors = auditors
+        self._completeness = completeness
         self._opening = opening
 
     async def SearchAccesses(self, request: pb.SearchAccessesRequest, context: Context) -> pb.SearchAccessesResponse:
@@ -93,6 +96,12 @@ class AuditQueryApi(AuditQueryServiceServicer):
     async def GetStatistics(self, request: pb.GetStatisticsRequest, context: Context) -> pb.GetStatisticsResponse:
         days = await self._auditors.statistics(rpc.caller(), _asked(request.query))
         return pb.GetStatisticsResponse(counts=[_count(day) for day in days])
+
+    async def CheckCompleteness(
+        self, request: pb.CheckCompletenessRequest, context: Context
+    ) -> pb.CheckCompletenessResponse:
+        why = Why(request.purpose, request.purpose_reference)
+        return await self._completeness.check(rpc.caller(), why, request.group_ids, _period(request))
 
     async def OpenLog(self, request: pb.OpenLogRequest, context: Context) -> AsyncIterator[pb.OpenLogResponse]:
         why = Why(request.purpose, request.purpose_reference)
@@ -130,14 +139,14 @@ def _part(page: PageRequest) -> Part:
     return Part(paging.size_of(page), paging.decode(page.token, (0, 0)))
 
 
-def _period(request: pb.ListAccessesRequest | pb.SearchAccessesRequest) -> Period:
+def _period(request: Bounded) -> Period:
     period = Period(_bound(request, "from"), _bound(request, "to"))
     if period.from_us is not None and period.to_us is not None and period.to_us <= period.from_us:
         raise ENDS_BEFORE_IT_BEGINS()
     return period
 
 
-def _bound(request: pb.ListAccessesRequest | pb.SearchAccessesRequest, name: str) -> int | None:
+def _bound(request: Bounded, name: str) -> int | None:
     # `from` is a word of Python's, so the field can't be written as an attribute.
     bound: Timestamp = getattr(request, name)
     return bound.ToMicroseconds() if request.HasField(name) else None

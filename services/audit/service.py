@@ -8,6 +8,7 @@ from regard.audit.v1.audit_pb2_grpc import (
 from services.access import Guard
 from services.audit.api import AuditQueryApi, LedgerApi
 from services.audit.auditors import Auditors
+from services.audit.completeness import Completeness
 from services.audit.contests import ContestDesk
 from services.audit.ledger import Ledger
 from services.audit.ledgercheck import ledger_against_streams
@@ -23,6 +24,7 @@ def build(settings: Settings, kernel: Kernel) -> Service:
     """The service, not yet running. Raises BadMasterKey, OSError; Refused (AUD-18, AUD-19, AUD-50)."""
     guard, database, view = Guard.of(kernel), kernel.database("audit"), ledger()
     log, streams = TransparencyLog(settings, kernel), (kernel.store, database, kernel.clock)
+    completeness = Completeness(guard, kernel.store, database, log.places(), kernel.clock)
     contests = ContestDesk(guard, log, kernel.store, kernel.codec, kernel.clock)
     return Service(
         name="audit",
@@ -31,7 +33,10 @@ def build(settings: Settings, kernel: Kernel) -> Service:
                 add_LedgerServiceServicer_to_server,
                 LedgerApi(Ledger(guard, database, log), Watch(guard, database, view), contests),
             ),
-            (add_AuditQueryServiceServicer_to_server, AuditQueryApi(Auditors(guard, database), LogOpening(guard, log))),
+            (
+                add_AuditQueryServiceServicer_to_server,
+                AuditQueryApi(Auditors(guard, database), completeness, LogOpening(guard, log)),
+            ),
         ),
         projections=(view,),
         checks=(ledger_against_streams(*streams, settings.ledger_retention), log.check()),

@@ -167,6 +167,7 @@ _LEDGER = {
 _AUDIT = {
     "SearchAccesses": Row(_SEARCH, "auditor", ROLE),
     "GetStatistics": Row({"query": _SEARCH}, "auditor", ROLE),
+    "CheckCompleteness": Row(_SEARCH, "auditor", ROLE),
     "OpenLog": Row({"purpose": "PURPOSE_INTERNAL_AUDIT", "purpose_reference": "hostile"}, "auditor", ROLE),
 }
 

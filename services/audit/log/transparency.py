@@ -17,6 +17,7 @@ from services.audit.log.keys import LogKeys, log_keys
 from services.audit.log.logcheck import COMPARED, NAME, LogCheck
 from services.audit.log.openings import Openings
 from services.audit.log.pace import Pace
+from services.audit.log.places import Places
 from services.audit.log.receipts import Receipts
 from services.audit.log.sequencer import Sequencer
 from services.audit.log.serving import application
@@ -83,6 +84,10 @@ class TransparencyLog:
         """What makes receipts."""
         keys = await self.keys()
         return Receipts(self._storage, self._shown(keys), self._vault, keys)
+
+    def places(self) -> Places:
+        """What the log has read of each group."""
+        return Places(self._database)
 
     async def openings(self) -> Openings:
         """What opens the entries of the log."""

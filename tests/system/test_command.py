@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.xdist_group("command"), pytest.mark.timeout(300)]
 
 REGARD = str(Path(sys.executable).with_name("regard"))
 REFUSED, USAGE, UNREACHABLE, PARTLY = 1, 2, 3, 4
+SEARCH = ("--as", "awa", "audit", "search")
 NOBODY = "00000000-0000-4000-8000-000000000000"
 PASSWORD = "a long enough password"
 ADMIN = "ada@example.org"
@@ -202,11 +203,25 @@ def test_people_are_found(town: Up) -> None:
     assert town.says("--as", "leo", "people", "zzzz") == ""
 
 
+def test_auditors_count_and_compare(town: Up) -> None:
+    group = town.says("--as", "camille", "id", "Ligne 2").strip()
+    counted = town.lines("--as", "awa", "audit", "statistics", group, "--reference", "2026-79")
+    assert sum(int(one["accesses"]) for one in counted) >= 1
+    assert "auditor" in town.says("--as", "awa", "audit", "statistics", group, "--reference", "2026-79")
+    (compared,) = town.lines("--as", "awa", "audit", "completeness", "--reference", "2026-79")
+    assert compared["guards"]
+    assert "differences" not in compared
+    told = town.says("--language", "fr", "--as", "awa", "audit", "completeness", group, "--reference", "2026-79")
+    assert "Rien" in told
+    refused = town.says("--as", "leo", "audit", "completeness", "--reference", "x", code=REFUSED)
+    assert "RPC-07" in refused
+
+
 def test_who_reads_and_who_audits_is_in_the_ledger(town: Up) -> None:
     group = town.says("--as", "camille", "id", "Ligne 2").strip()
     assert "capteur" in town.says("--as", "camille", "chat", "Ligne 2")
-    assert "RPC-07" in town.says("--as", "leo", "audit", group, "--reference", "x", code=REFUSED)
-    searched = town.says("--as", "awa", "audit", group, "--reference", "2026-77", "--limit", "3")
+    assert "RPC-07" in town.says("--as", "leo", "audit", "search", group, "--reference", "x", code=REFUSED)
+    searched = town.says("--as", "awa", "audit", "search", group, "--reference", "2026-77", "--limit", "3")
     assert len(searched.splitlines()) == 1 + 3
     # What others did becomes a line a moment later.
     town.until(lambda: "2026-77" in town.says("--as", "leo", "ledger", "Ligne 2"))
@@ -246,7 +261,7 @@ def test_two_people_break_the_glass_and_the_members_see_it(town: Up) -> None:
 
 def test_an_access_is_contested_answered_and_the_answer_read(town: Up) -> None:
     group = town.says("--as", "camille", "id", "Ligne 2").strip()
-    town.says("--as", "awa", "audit", group, "--reference", "2026-78")
+    town.says("--as", "awa", "audit", "search", group, "--reference", "2026-78")
 
     def searches() -> list[dict[str, Any]]:
         lines = town.lines("--as", "leo", "ledger", group, "--limit", "50")
@@ -292,7 +307,7 @@ def test_watching_a_ledger_goes_on_too(town: Up, tmp_path: Path) -> None:
     group = town.says("--as", "leo", "id", "Ligne 2").strip()
 
     def search(reference: str) -> str:
-        return town.says("--as", "awa", "audit", group, "--reference", reference, "--limit", "1")
+        return town.says("--as", "awa", "audit", "search", group, "--reference", reference, "--limit", "1")
 
     with Wire(_port(town)) as wire, _following(town, tmp_path, wire, "ledger", "Ligne 2", "--watch") as heard:
         heard(lambda out, _: bool(search("2026-81")) and "2026-81" in out)
@@ -495,9 +510,19 @@ def test_an_installation_is_claimed_once(empty: Up) -> None:
         (["groups"], USAGE, "Nobody is signed in", "Personne n’est connecté"),
         (["--as", "leo", "create-group", "x", "--level", "secret"], USAGE, "no level “secret”", "niveau « secret »"),
         (["--as", "leo", "create-group", ""], REFUSED, "RPC-02", "RPC-02"),
-        (["--as", "awa", "audit", NOBODY, "--reference", "x", "--purpose", "fun"], USAGE, "internal_audit", "motif"),
-        (["--as", "awa", "audit", NOBODY, "--reference", "x"], REFUSED, "ACC-01: There is", "ACC-01: Ce groupe"),
-        (["--as", "awa", "audit", "Ligne 2", "--reference", "x"], REFUSED, "RPC-02", "RPC-02"),
+        (
+            [*SEARCH, NOBODY, "--reference", "x", "--purpose", "fun"],
+            USAGE,
+            "internal_audit",
+            "motif",
+        ),
+        (
+            [*SEARCH, NOBODY, "--reference", "x"],
+            REFUSED,
+            "ACC-01: There is",
+            "ACC-01: Ce groupe",
+        ),
+        ([*SEARCH, "Ligne 2", "--reference", "x"], REFUSED, "RPC-02", "RPC-02"),
         (["--url", "nonsense", "--as", "leo", "groups"], USAGE, "is no address", "n’est pas une adresse"),
         (["--url", "ftp://x", "groups"], USAGE, "looks like http", "ressemble à http"),
         (["--url", "http://localhost:99999", "groups"], USAGE, "is no address", "n’est pas une adresse"),

@@ -18,6 +18,7 @@ from rich import progress as bars
 from rich.text import Text
 
 from regard_client.cli import content, log
+from regard_client.cli.audit import audit
 from regard_client.cli.breakglass import break_glass
 from regard_client.cli.contest import contest
 from regard_client.cli.context import (
@@ -51,6 +52,7 @@ app.add_typer(imports, name="import")
 app.add_typer(provisioners, name="provisioners")
 app.add_typer(break_glass, name="break-glass")
 app.add_typer(contest, name="contest")
+app.add_typer(audit, name="audit")
 content.register(app)
 log.register(app)
 

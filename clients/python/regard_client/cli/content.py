@@ -13,7 +13,6 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from regard.audit.v1.audit_pb2 import (
     LedgerEntry,
     ListAccessesRequest,
-    SearchAccessesRequest,
     WatchAccessesRequest,
     WatchAccessesResponse,
 )
@@ -69,7 +68,6 @@ def register(app: typer.Typer) -> None:
         ("chat", chat),
         ("listen", listen),
         ("ledger", ledger),
-        ("audit", audit),
     ):
         app.command(name)(command)
 
@@ -231,31 +229,17 @@ def ledger(
         request = ListAccessesRequest(
             scope=ListAccessesRequest.SCOPE_GROUP, group_id=identifier, page=PageRequest(size=limit)
         )
-        _show_entries(regard, regard.ledger.ListAccesses(request).entries)
+        show_entries(regard, regard.ledger.ListAccesses(request).entries)
         if watch:
 
             def told(frame: WatchAccessesResponse) -> None:
                 if frame.HasField("entry"):
-                    _show_entries(regard, [frame.entry])
+                    show_entries(regard, [frame.entry])
 
             _follow(
                 lambda cursor: regard.ledger.WatchAccesses(WatchAccessesRequest(group_id=identifier, cursor=cursor)),
                 told,
             )
-
-
-def audit(
-    group: Annotated[list[str], typer.Argument(help="Ids of the groups to search.")],
-    reference: Reference,
-    purpose: PurposeName = "internal_audit",
-    limit: Limit = 50,
-) -> None:
-    """Search the ledgers of groups as an auditor: their members will see that you did."""
-    with connected() as regard:
-        request = SearchAccessesRequest(
-            group_ids=group, purpose=purpose_of(purpose), purpose_reference=reference, page=PageRequest(size=limit)
-        )
-        _show_entries(regard, regard.audit.SearchAccesses(request).entries)
 
 
 def purpose_of(name: str) -> str:
@@ -271,7 +255,8 @@ def purpose_of(name: str) -> str:
     return why
 
 
-def _show_entries(regard: Regard, entries: Sequence[LedgerEntry]) -> None:
+def show_entries(regard: Regard, entries: Sequence[LedgerEntry]) -> None:
+    """Shows lines of the ledger, with the names of who looked."""
     names = names_of(regard, (entry.reader_id for entry in entries))
     show(
         entries,

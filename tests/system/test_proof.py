@@ -40,7 +40,7 @@ def done(result: Result) -> str:
 def test_an_access_is_proved_to_whoever_trusts_the_policy(company: Company, tmp_path: Path) -> None:
     regard = Command(company, tmp_path / "config")
     group = done(regard("id", "Ligne 2", who="leo")).strip()
-    done(regard("audit", group, "--reference", "2026-15", who="awa"))
+    done(regard("audit", "search", group, "--reference", "2026-15", who="awa"))
     done(regard("trust"))
     file = done(regard("receipt", "Ligne 2", "--to", str(tmp_path), who="leo")).strip()
     # Nobody answers at this address: verifying needs nobody.

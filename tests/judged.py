@@ -30,10 +30,15 @@ _PROGRAMS = {
 
 def built(name: str) -> Path:
     """The program; a test that asks for one whose modules were out of reach is skipped."""
+    if program := found(name):
+        return program
+    pytest.skip(f"{name} is not built: see what `scripts/setup real` says, as `make real` does")
+
+
+def found(name: str) -> Path | None:
+    """The program, if it is built."""
     program = _BUILT / name
-    if not program.exists():
-        pytest.skip(f"{name} is not built: see what `scripts/setup real` says, as `make real` does")
-    return program
+    return program if program.exists() else None
 
 
 def build() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from services.common.clock import system_clock
 from services.common.database import Database
 from services.common.ids import Position
 from services.common.masterkey import MasterKey
+from tests import judged
 
 ORIGIN = "regard.example/log"
 MASTER_KEY = MasterKey(b"m" * 32)
@@ -169,8 +171,13 @@ class Log:
             return int(await connection.scalar(sa.select(sa.func.count()).select_from(RECORDS)) or 0)
 
     async def check(self, *, sequenced: bool = True) -> Checkpoint:
-        """Verifies the whole log from its storage against all that was seen of it. `sequenced`: no row waits."""
+        """Verifies the whole log from its storage against all that was seen of it. `sequenced`: no row waits.
+
+        Where tessera's fsck is built, it judges each log too; the header of pytest says whether it is.
+        """
         tree = await asyncio.to_thread(verify, self.storage, self.keys)
+        if fsck := judged.found("fsck"):
+            assert await asyncio.to_thread(self._judge, fsck, tree.size) == tree.size
         entries = await asyncio.to_thread(entries_of, self.storage, tree.size)
         hashes = [leaf_hash(entry) for entry in entries]
         for earlier in self.published:
@@ -193,6 +200,19 @@ class Log:
             else:
                 assert entry == entry_of(row.salt, row.record), f"leaf {index} does not open"
         return tree
+
+    def _judge(self, fsck: Path, size: int) -> int:
+        """The size that fsck finds in a copy of what is published, `size` being what must be there."""
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            for path in ("checkpoint", *(one.path for one in (*tiles(size), *bundles(size)))):
+                data = self.storage.get(path)
+                assert data is not None, path
+                (folder / path).parent.mkdir(parents=True, exist_ok=True)
+                (folder / path).write_bytes(data)
+            found, said = judged.accepted(fsck, folder, str(self.keys.verifiers[0]), self.keys.origin)
+        assert found is not None, f"fsck refuses the log: {said[:500]}"
+        return found
 
     async def close(self) -> None:
         """Lets go of the vault."""

@@ -174,11 +174,12 @@ _SERVERS_ONLY = ("buf/validate/", "google/api/", "google/protobuf/descriptor.pro
 
 def _plain(file):  # type: ignore[no-untyped-def]
     """The file without validation rules, HTTP paths and access options, and without what declares these."""
+    fields = (field for message in _messages(file.message_type) for field in message.field)
+    names_roles = any(field.type_name == ".regard.common.v1.Role" for field in fields)
     kept = [
         (at, name)
         for at, name in enumerate(file.dependency)
-        if not name.startswith(_SERVERS_ONLY)
-        and (name != "regard/common/v1/options.proto" or file.package == "regard.identity.v1")
+        if not name.startswith(_SERVERS_ONLY) and (name != "regard/common/v1/options.proto" or names_roles)
     ]
     del file.dependency[:]
     file.dependency.extend(name for _, name in kept)

@@ -365,6 +365,7 @@ class Guard:
             client=sight.caller.client,
             at=self._now(),
             rules_version=sight.rules_version,
+            break_glass_id=sight.opening.break_glass_id if sight.opening else "",
         )
         await self._recorder.record(sight.group_id, access)
         return access.access_id

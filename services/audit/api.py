@@ -18,6 +18,7 @@ from services.audit.opening import LogOpening
 from services.audit.queries import HOURS_PER_DAY, Day, Page
 from services.audit.refusals import ENDS_BEFORE_IT_BEGINS, GROUP_NEEDED, OBJECT_NEEDED
 from services.audit.shown import entry
+from services.audit.trails import Trails
 from services.audit.views import HOUR_US
 from services.audit.watch import Watch
 from services.common import paging, rpc
@@ -84,8 +85,9 @@ class LedgerApi(LedgerServiceServicer):
 class AuditQueryApi(AuditQueryServiceServicer):
     """The ledger, for auditors."""
 
-    def __init__(self, auditors: Auditors, completeness: Completeness, opening: LogOpening) -> None:
+    def __init__(self, auditors: Auditors, trails: Trails, completeness: Completeness, opening: LogOpening) -> None:
         self._auditors = auditors
+        self._trails = trails
         self._completeness = completeness
         self._opening = opening
 
@@ -102,6 +104,18 @@ class AuditQueryApi(AuditQueryServiceServicer):
     ) -> pb.CheckCompletenessResponse:
         why = Why(request.purpose, request.purpose_reference)
         return await self._completeness.check(rpc.caller(), why, request.group_ids, _period(request))
+
+    async def GetBreakGlassTrail(
+        self, request: pb.GetBreakGlassTrailRequest, context: Context
+    ) -> pb.GetBreakGlassTrailResponse:
+        why = Why(request.purpose, request.purpose_reference)
+        trail = await self._trails.of(rpc.caller(), why, request.break_glass_id, _part(request.page))
+        return pb.GetBreakGlassTrailResponse(
+            case=trail.case,
+            approved_at=trail.approved_at,
+            accesses=[entry(line, trail.contests) for line in trail.page.lines],
+            page=_info(trail.page),
+        )
 
     async def OpenLog(self, request: pb.OpenLogRequest, context: Context) -> AsyncIterator[pb.OpenLogResponse]:
         why = Why(request.purpose, request.purpose_reference)

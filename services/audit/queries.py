@@ -305,8 +305,8 @@ async def _counts(
 
 
 async def _rows(connection: AsyncConnection, places: Sequence[int]) -> dict[int, Row]:
-    columns = ("group_id", "revision", "index", "of", "record", "ended_at_us")
-    found = sa.select(LEDGER.c.place, *(LEDGER.c[name] for name in columns)).where(LEDGER.c.place.in_(places))
+    columns = ("group_id", "revision", "index", "of", "record", "ended_at_us", "place")
+    found = sa.select(*(LEDGER.c[name] for name in columns)).where(LEDGER.c.place.in_(places))
     rows = (await connection.execute(found)).mappings().all()
     return {row["place"]: Row(*(row[name] for name in columns)) for row in rows}
 

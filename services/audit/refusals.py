@@ -154,6 +154,14 @@ TOO_MANY_GROUPS = refusal(
     remedy_en="Give a shorter period, or the groups.",
     remedy_fr="Indiquez une période plus courte, ou les groupes.",
 )
+NO_SUCH_BREAK_GLASS = refusal(
+    "AUD-32",
+    Kind.NOT_FOUND,
+    en="There is no such break-glass.",
+    fr="Il n’y a pas de bris de glace de ce numéro.",
+    remedy_en="Take break_glass_id from the list of those, or from a line of the ledger.",
+    remedy_fr="Prenez break_glass_id dans leur liste, ou dans une ligne du registre.",
+)
 LONG_RETENTION = refusal(
     "AUD-50",
     Kind.FAILED_PRECONDITION,

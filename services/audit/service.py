@@ -14,6 +14,7 @@ from services.audit.ledger import Ledger
 from services.audit.ledgercheck import ledger_against_streams
 from services.audit.log.transparency import TransparencyLog
 from services.audit.opening import LogOpening
+from services.audit.trails import Trails
 from services.audit.views import ledger
 from services.audit.watch import Watch
 from services.common.kernel import Kernel, Service
@@ -26,6 +27,7 @@ def build(settings: Settings, kernel: Kernel) -> Service:
     log, streams = TransparencyLog(settings, kernel), (kernel.store, database, kernel.clock)
     completeness = Completeness(guard, kernel.store, database, log.places(), kernel.clock)
     contests = ContestDesk(guard, log, kernel.store, kernel.codec, kernel.clock)
+    trails = Trails(guard, kernel.store, kernel.codec, database, contests, kernel.clock)
     return Service(
         name="audit",
         servicers=(
@@ -35,7 +37,7 @@ def build(settings: Settings, kernel: Kernel) -> Service:
             ),
             (
                 add_AuditQueryServiceServicer_to_server,
-                AuditQueryApi(Auditors(guard, database), completeness, LogOpening(guard, log)),
+                AuditQueryApi(Auditors(guard, database), trails, completeness, LogOpening(guard, log)),
             ),
         ),
         projections=(view,),

@@ -71,6 +71,7 @@ class Row:
     of: int
     record: bytes
     ended_at_us: int | None
+    place: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,7 @@ def _named(row: Row) -> LedgerEntry:
         revision=row.revision,
         index=row.index,
         of=row.of,
+        break_glass_id=access.break_glass_id,
     )
     if row.ended_at_us is not None:
         shown.ended_at.FromMicroseconds(row.ended_at_us)

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 import pytest
@@ -110,13 +110,16 @@ class House(Office):
         return [post.body for post in (await self.call(self.feed.ListGroupPosts, request, who.token)).posts]
 
 
+Inside = TypeVar("Inside", bound=House)
+
+
 @asynccontextmanager
-async def at_work(data: Path) -> AsyncIterator[House]:
+async def at_work(data: Path, kind: type[Inside] = House) -> AsyncIterator[Inside]:
     builds = {"identity": build_identity, "groups": build, "feed": build_feed, "audit": build_audit}
     plan = Plan(services=builds, relays=True, embedded=True)
     async with parts.installation(data) as given:
         async with open_installation(load_settings(data=data, **given), plan, lambda _en, _fr: None) as installation:
-            house = House(installation, data)
+            house = kind(installation, data)
             try:
                 yield house
             finally:

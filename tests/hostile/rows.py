@@ -168,6 +168,9 @@ _AUDIT = {
     "SearchAccesses": Row(_SEARCH, "auditor", ROLE),
     "GetStatistics": Row({"query": _SEARCH}, "auditor", ROLE),
     "CheckCompleteness": Row(_SEARCH, "auditor", ROLE),
+    "GetBreakGlassTrail": Row(
+        {**_NAMED, "purpose": "PURPOSE_INTERNAL_AUDIT", "purpose_reference": "hostile"}, "", ROLE
+    ),
     "OpenLog": Row({"purpose": "PURPOSE_INTERNAL_AUDIT", "purpose_reference": "hostile"}, "auditor", ROLE),
 }
 

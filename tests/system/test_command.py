@@ -257,6 +257,13 @@ def test_two_people_break_the_glass_and_the_members_see_it(town: Up) -> None:
     assert "GRP-25" in town.says("--as", "ines", "break-glass", "refuse", id, code=REFUSED)
     (told,) = town.lines("--as", "ines", "break-glass", "list")
     assert (told["state"], told["breakGlassId"]) == ("STATE_ENDED", id)
+    trail = ("--as", "awa", "audit", "trail", id, "--reference", "2026-81")
+    said = town.says(*trail)
+    assert all(who in said for who in ("Karim Haddad", "Inès Fournier", "Mathilde", "incident 12", "all of the group"))
+    assert "terminé" in town.says("--language", "fr", *trail)
+    (whole,) = town.lines(*trail)
+    assert {one["breakGlassId"] for one in whole["accesses"]} == {id}
+    town.until(lambda: "2026-81" in town.says("--as", "camille", "ledger", "Coffre"))
 
 
 def test_an_access_is_contested_answered_and_the_answer_read(town: Up) -> None:

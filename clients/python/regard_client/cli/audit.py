@@ -7,14 +7,28 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from regard.audit.v1.audit_pb2 import (
     CheckCompletenessRequest,
     CheckCompletenessResponse,
+    GetBreakGlassTrailRequest,
+    GetBreakGlassTrailResponse,
     GetStatisticsRequest,
     SearchAccessesRequest,
 )
 from regard.audit.v1.events_pb2 import Action, ReaderKind
 from regard.common.v1.common_pb2 import PageRequest, Purpose
+from regard.common.v1.options_pb2 import Role
+from regard.groups.v1.break_glass_pb2 import BreakGlassCase
+from regard.groups.v1.rules_pb2 import BreakGlassScope
 
-from regard_client.cli.content import Limit, PurposeName, Reference, purpose_of, show_entries, when
-from regard_client.cli.context import REFUSED, connected, options, out, say, show, show_json
+from regard_client.cli.content import (
+    LARGEST_PAGE,
+    Limit,
+    PurposeName,
+    Reference,
+    names_of,
+    purpose_of,
+    show_entries,
+    when,
+)
+from regard_client.cli.context import REFUSED, connected, harmless, options, out, say, show, show_json
 
 audit = typer.Typer(
     no_args_is_help=True, help="Search, count and check the ledger as an auditor, for a stated purpose."
@@ -84,6 +98,77 @@ def completeness(reference: Reference, group: SomeGroups = None, purpose: Purpos
         _tell(answer)
     if answer.differences or answer.withheld:
         raise typer.Exit(REFUSED)
+
+
+@audit.command("trail")
+def trail(
+    id: Annotated[str, typer.Argument(metavar="ID", help="Identifier of the break-glass.")],
+    reference: Reference,
+    purpose: PurposeName = "internal_audit",
+) -> None:
+    """Show all of a break-glass: who asked, approved and ended it, and each access. Its group will see that you did."""
+    asked = GetBreakGlassTrailRequest(
+        break_glass_id=id,
+        purpose=purpose_of(purpose),
+        purpose_reference=reference,
+        page=PageRequest(size=LARGEST_PAGE),
+    )
+    with connected() as regard:
+        answer = page = regard.audit.GetBreakGlassTrail(asked)
+        while page.page.next_token:
+            asked.page.token = page.page.next_token
+            page = regard.audit.GetBreakGlassTrail(asked)
+            answer.accesses.extend(page.accesses)
+        answer.ClearField("page")
+        if options.json:
+            show_json(answer)
+            return
+        case = answer.case
+        names = names_of(regard, (case.requested_by, case.approved_by, case.ended_by))
+        for label, words in _told(answer, names):
+            out.print(f"{label:<18}{harmless(words)}", markup=False)
+        out.print()
+        show_entries(regard, answer.accesses)
+
+
+def _told(trail: GetBreakGlassTrailResponse, names: dict[str, str]) -> list[tuple[str, str]]:
+    """What was decided, as lines: what, and the words."""
+    case = trail.case
+    unseen = say("never: it was not opened", "jamais : il n’a pas été ouvert")
+    lines = [
+        (say("state", "état"), BreakGlassCase.State.Name(case.state).removeprefix("STATE_").lower()),
+        (say("group", "groupe"), case.group_id),
+        (say("reason", "motif"), f"{Purpose.Name(case.reason).removeprefix('PURPOSE_').lower()}, {case.reference}"),
+        (say("scope", "portée"), _scope(case.scope)),
+        (say("asked", "demandé"), _by(when(case.requested_at), case.requested_by, names, case.requester_role)),
+    ]
+    if case.approved_by:
+        approved = _by(when(trail.approved_at), case.approved_by, names, case.approver_role)
+        lines.append((say("approved", "approuvé"), approved))
+    lines += [
+        (say("seen by members", "vu des membres"), when(case.opened_at) or unseen),
+        (say("until", "jusqu’au"), when(case.ends_at)),
+    ]
+    if case.HasField("ended_at"):
+        refused = case.state == BreakGlassCase.STATE_REFUSED
+        label = say("refused", "refusé") if refused else say("ended", "terminé")
+        lines.append((label, _by(when(case.ended_at), case.ended_by, names)))
+    return lines
+
+
+def _by(at: str, person_id: str, names: dict[str, str], role: Role = Role.ROLE_UNSPECIFIED) -> str:
+    who = names.get(person_id, person_id)
+    return f"{at}  {who}" + (f", {Role.Name(role).removeprefix('ROLE_').lower()}" if role else "")
+
+
+def _scope(scope: BreakGlassScope) -> str:
+    bounds = {name: when(getattr(scope, name)) for name in ("from", "to") if scope.HasField(name)}
+    words = [
+        *([say("from", "à partir du") + f" {bounds['from']}"] if "from" in bounds else []),
+        *([say("before", "avant le") + f" {bounds['to']}"] if "to" in bounds else []),
+        *scope.object_ids,
+    ]
+    return ", ".join(words) or say("all of the group", "tout le groupe")
 
 
 def _query(group_ids: list[str], reference: str, purpose: str, reader_id: str) -> SearchAccessesRequest:

@@ -316,8 +316,8 @@ def first_room(regard: Regard, group: str) -> Room:
 
 
 def names_of(regard: Regard, person_ids: Iterable[str]) -> dict[str, str]:
-    """Names by id, of those who have one."""
-    wanted = sorted({person_id for person_id in person_ids if person_id})
+    """Names by id, of those who have one: services have none."""
+    wanted = sorted({person_id for person_id in person_ids if _UUID.fullmatch(person_id)})
     names: dict[str, str] = {}
     for start in range(0, len(wanted), LARGEST_PAGE):
         request = BatchGetPeopleRequest(person_ids=wanted[start : start + LARGEST_PAGE])

@@ -11,9 +11,11 @@ from regard.common.v1.common_pb2 import PURPOSE_UNSPECIFIED, Purpose
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.shown import Counted, Line, Row, Shown
-from services.audit.views import AUTHORS, HEADS, LEDGER, MESSAGES, OBJECTS, PLACES_PER_EVENT
+from services.audit.views import AUTHORS, HEADS, HOUR_US, LEDGER, MESSAGES, OBJECTS, PLACES_PER_EVENT
 
 HOURS_PER_DAY = 24
+_ENDLESS = 2**62
+"""An hour after all."""
 
 _KEY = ("group_id", "hour", "action", "named", "kind", "purpose", "reference")
 """What accesses that are one line have in common."""
@@ -66,7 +68,7 @@ async def lines(connection: AsyncConnection, wanted: Wanted, after: Key | None, 
     """The lines after `after`. Accesses that come while a list is read are not in its later pages."""
     await _plan_for_these(connection)
     until = after[0] if after else await _newest(connection)
-    tops = _tops(wanted, LEDGER.c.place <= until)
+    tops = _tops(wanted, LEDGER.c.place <= until, near=[*_candidates(wanted), *await _span(connection, wanted)])
     found = sa.select(tops).order_by(tops.c.place.desc()).limit(size + 1)
     if after:
         found = found.where(tops.c.place < after[1])
@@ -155,12 +157,13 @@ async def _plan_for_these(connection: AsyncConnection) -> None:
         await connection.execute(sa.text("SET LOCAL plan_cache_mode = force_custom_plan"))
 
 
-def _tops(wanted: Wanted, *conditions: sa.ColumnElement[bool]) -> sa.Subquery:
+def _tops(wanted: Wanted, *conditions: sa.ColumnElement[bool], near: Sequence[sa.ColumnElement[bool]]) -> sa.Subquery:
     """The newest access of each line, so that a page is read from its own accesses, and not from all of a group's.
 
-    Whether one is the newest is looked up for each by itself: a join would be made of all of them.
+    Whether one is the newest is looked up for each by itself: a join would be made of all of them. `near`: what all
+    those wanted fulfil anyway, for the database to begin with.
     """
-    accesses, others = _accesses(wanted, *conditions), _accesses(wanted, *conditions)
+    accesses, others = _accesses(wanted, *conditions, *near), _accesses(wanted, *conditions)
     newest = (
         sa.select(others.c.place)
         .where(*(others.c[name] == accesses.c[name] for name in _KEY))
@@ -254,6 +257,65 @@ def _about(wanted: Wanted) -> Iterator[sa.ColumnElement[bool]]:
         yield LEDGER.c.at_us >= wanted.from_us
     if wanted.to_us is not None:
         yield LEDGER.c.at_us < wanted.to_us
+
+
+def _candidates(wanted: Wanted) -> Iterator[sa.ColumnElement[bool]]:
+    """Accesses that may be about the object, or what the author wrote: few, and found from there by an index.
+
+    Live accesses are all among them, since what was delivered under them is known by comparing only.
+    """
+    about: list[sa.Select[tuple[int]]] = []
+    if wanted.object_id:
+        this, run = MESSAGES.alias(), OBJECTS.alias()
+        in_a_run = sa.and_(
+            run.c.object_id == this.c.room_id,
+            run.c.group_id == this.c.group_id,
+            this.c.sequence.between(run.c.first, run.c.last),
+        )
+        about.append(_places(wanted, OBJECTS, OBJECTS.c.object_id == wanted.object_id))
+        about.append(_places(wanted, run, this.c.message_id == wanted.object_id, in_a_run))
+    elif wanted.author_id:
+        about.append(_places(wanted, AUTHORS, AUTHORS.c.author_id == wanted.author_id))
+    if about:
+        live = LEDGER.alias()
+        in_groups = live.c.group_id.in_(list(wanted.shown))
+        about.append(sa.select(live.c.place).where(in_groups, live.c.action == int(ACTION_LIVE)))
+        yield LEDGER.c.place.in_(sa.union_all(*about))
+
+
+def _places(wanted: Wanted, table: sa.FromClause, *conditions: sa.ColumnElement[bool]) -> sa.Select[tuple[int]]:
+    """Places of the accesses that these rows are about."""
+    them = LEDGER.alias()
+    same = (table.c[name] == them.c[name] for name in ("group_id", "revision", "index"))
+    return sa.select(them.c.place).where(*conditions, *same, them.c.group_id.in_(list(wanted.shown)))
+
+
+async def _span(connection: AsyncConnection, wanted: Wanted) -> Sequence[sa.ColumnElement[bool]]:
+    """The places between which all of one group's accesses in the period are: hours nearly, not wholly, follow places.
+
+    Found by three looks at an index for each hour that has some.
+    """
+    if len(wanted.shown) != 1 or (wanted.from_us is None and wanted.to_us is None):
+        return ()
+    (group_id,) = wanted.shown
+    first = 0 if wanted.from_us is None else wanted.from_us // HOUR_US
+    last = _ENDLESS if wanted.to_us is None else wanted.to_us // HOUR_US
+
+    def next_hour(condition: sa.ColumnElement[bool]) -> sa.ScalarSelect[int]:
+        return sa.select(sa.func.min(LEDGER.c.hour)).where(LEDGER.c.group_id == group_id, condition).scalar_subquery()
+
+    hours = sa.select(next_hour(LEDGER.c.hour >= first).label("hour")).cte(recursive=True)
+    hours = hours.union_all(
+        sa.select(next_hour(LEDGER.c.hour > hours.c.hour).correlate(hours)).where(hours.c.hour < last)
+    )
+    in_hour = (LEDGER.c.group_id == group_id, LEDGER.c.hour == hours.c.hour)
+    lowest, highest = (
+        sa.select(one(LEDGER.c.place)).where(*in_hour).correlate(hours).scalar_subquery()
+        for one in (sa.func.min, sa.func.max)
+    )
+    found = sa.select(sa.func.min(lowest), sa.func.max(highest)).select_from(hours)
+    low, high = (await connection.execute(found)).one()
+    return (LEDGER.c.place >= low, LEDGER.c.place <= high) if low is not None else (sa.false(),)
 
 
 def _read_in_a_run(messages: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:

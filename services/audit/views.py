@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import sqlalchemy as sa
-from regard.audit.v1.events_pb2 import Access, AccessesErased, AccessesRecorded, LiveAccessClosed
+from regard.audit.v1.events_pb2 import ACTION_LIVE, Access, AccessesErased, AccessesRecorded, LiveAccessClosed
 from regard.chat.v1.events_pb2 import MessageSent
 from regard.groups.v1.events_pb2 import GroupDeleted
 from sqlalchemy.dialects.postgresql import Insert, insert
@@ -61,6 +61,8 @@ LEDGER = sa.Table(
     sa.Index("ledger_v1_by_change", "group_id", "position"),
     sa.Index("ledger_v1_by_reader", "reader_id", "place"),
 )
+_live = LEDGER.c.action == int(ACTION_LIVE)
+sa.Index("ledger_v1_live", LEDGER.c.group_id, LEDGER.c.place, postgresql_where=_live, sqlite_where=_live)
 # What was accessed: an object, or, with `first` and `last`, a run of messages in the room `object_id`.
 OBJECTS = sa.Table(
     "ledger_objects_v1",

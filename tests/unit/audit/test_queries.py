@@ -28,7 +28,7 @@ from regard.groups.v1.rules_pb2 import (
 from services.audit import queries
 from services.audit.queries import Wanted
 from services.audit.shown import Counted, Line, Shown, by_rule
-from services.audit.views import HOUR_US, LEDGER, METADATA
+from services.audit.views import AUTHORS, HOUR_US, LEDGER, METADATA, OBJECTS
 from services.common.database import Database
 from tests import parts
 
@@ -132,6 +132,18 @@ async def fill(database: Database, accesses: list[One]) -> None:
         await transaction.execute(sa.insert(LEDGER), rows)
 
 
+async def pages_of(database: Database, wanted: Wanted, size: int) -> list[tuple[object, ...]]:
+    """The lines of all pages."""
+    pages, after = list[tuple[object, ...]](), None
+    while True:
+        async with database.read() as connection:
+            page = await queries.lines(connection, wanted, after, size)
+        pages += [told(line) for line in page.lines]
+        after = page.next
+        if after is None:
+            return pages
+
+
 @pytest.mark.parametrize("size", [1, 3, 7, 200])
 async def test_pages_are_the_lines_of_all_accesses_in_order(database: Database, size: int) -> None:
     seed = random.randrange(2**32)
@@ -141,15 +153,7 @@ async def test_pages_are_the_lines_of_all_accesses_in_order(database: Database, 
     await fill(database, accesses[:250])
     for rule in (*RULES, None):
         shown = {one: by_rule(rule or draw.choice(RULES)) for one in GROUPS[: draw.randrange(1, 4)]}
-        pages, after = list[tuple[object, ...]](), None
-        while True:
-            async with database.read() as connection:
-                page = await queries.lines(connection, Wanted(shown), after, size)
-            pages += [told(line) for line in page.lines]
-            after = page.next
-            if after is None:
-                break
-        assert pages == expected(accesses[:250], shown)
+        assert await pages_of(database, Wanted(shown), size) == expected(accesses[:250], shown)
     async with database.read() as connection:
         first = await queries.lines(connection, Wanted(shown), None, size)
     # What comes while a list is read is not in its later pages.
@@ -158,3 +162,38 @@ async def test_pages_are_the_lines_of_all_accesses_in_order(database: Database, 
         async with database.read() as connection:
             second = await queries.lines(connection, Wanted(shown), first.next, size)
         assert [told(line) for line in second.lines] == expected(accesses[:250], shown)[size : 2 * size]
+
+
+@pytest.mark.parametrize("size", [2, 200])
+async def test_pages_of_a_period_leave_nothing_out_at_its_ends(database: Database, size: int) -> None:
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    draw = random.Random(seed)
+    accesses = drawn(draw, 300)
+    await fill(database, accesses)
+    for rule in RULES:
+        for _ in range(5):
+            shown = {one: by_rule(rule) for one in GROUPS[: draw.randrange(1, 3)]}
+            start, end = draw.choice((None, *range(12))), draw.choice((None, *range(12)))
+            from_us, to_us = (None if hour is None else hour * HOUR_US for hour in (start, end))
+            inside = [one for one in accesses if (start or 0) <= one.hour < (99 if end is None else end)]
+            pages = await pages_of(database, Wanted(shown, from_us=from_us, to_us=to_us), size)
+            assert pages == expected(inside, shown), (start, end)
+
+
+async def test_pages_of_an_author_and_of_an_object_are_those_that_touch_them(database: Database) -> None:
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    draw = random.Random(seed)
+    accesses = drawn(draw, 200)
+    await fill(database, accesses)
+    written, touched = draw.sample(accesses, 40), draw.sample(accesses, 40)
+    async with database.begin() as transaction:
+        place = [{"group_id": one.group_id, "revision": one.place, "index": 0} for one in (*written, *touched)]
+        await transaction.execute(sa.insert(AUTHORS), [{**one, "author_id": "x"} for one in place[:40]])
+        about = [{**one, "object_id": "o", "first": 0, "last": 0} for one in place[40:]]
+        await transaction.execute(sa.insert(OBJECTS), about)
+    for rule in RULES:
+        shown = {one: by_rule(rule) for one in GROUPS[:2]}
+        for wanted, ones in ((Wanted(shown, author_id="x"), written), (Wanted(shown, object_id="o"), touched)):
+            assert await pages_of(database, wanted, 7) == expected(ones, shown)

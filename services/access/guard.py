@@ -85,6 +85,11 @@ class Grant:
 
     async def open(self, sealed: Sealed, place: Place) -> str | Erased:
         """The text of something that was entered. Raises NotSealedHere; ValueError for what was not entered."""
+        found = await self.open_bytes(sealed, place)
+        return found.decode() if isinstance(found, bytes) else found
+
+    async def open_bytes(self, sealed: Sealed, place: Place) -> bytes | Erased:
+        """The same for what is no text: parts of files."""
         group_id, author = split(sealed)
         stream_key = key_of(place.stream).partition(".")[0]
         if group_id != self.sight.group_id or author not in self._authors or stream_key not in self._keys:
@@ -94,7 +99,7 @@ class Grant:
         if not self._prepared:
             await self._texts.prepare(group_id, self._authors)
             self._prepared = True
-        return await self._texts.open(sealed, place)
+        return await self._texts.open_bytes(sealed, place)
 
 
 class Guard:
@@ -215,7 +220,7 @@ class Guard:
         return await asyncio.gather(*(self.enter(sight, objects) for sight, objects in entries))
 
     async def seal(
-        self, sight: Sight, text: str, place: Place, author: str | None = None, replaces: Level | None = None
+        self, sight: Sight, text: str | bytes, place: Place, author: str | None = None, replaces: Level | None = None
     ) -> Sealed:
         """The ciphertext of what the caller writes, or, with a sight of an import, of what `author` wrote elsewhere.
 

@@ -25,16 +25,21 @@ class Texts:
 
     async def open(self, sealed: Sealed, place: Place) -> str | Erased:
         """The text, or that it is erased. Raises NotSealedHere if the ciphertext belongs elsewhere."""
+        found = await self.open_bytes(sealed, place)
+        return found.decode() if isinstance(found, bytes) else found
+
+    async def open_bytes(self, sealed: Sealed, place: Place) -> bytes | Erased:
+        """The same for what is no text."""
         group_id, author = split(sealed)
         key = await self._keyring.key(group_id, author, sealed.key_id)
-        return open_sealed(key, sealed, place).decode() if key else Erased()
+        return open_sealed(key, sealed, place) if key else Erased()
 
-    async def seal(self, group_id: str, author: str, text: str, place: Place) -> Sealed:
+    async def seal(self, group_id: str, author: str, text: str | bytes, place: Place) -> Sealed:
         """The ciphertext with the author's present key. Raises Refused (ACC-12) if there may be none any more."""
         key = await self._keyring.current(group_id, author)
         if key is None:
             raise refusals.AUTHOR_ERASED()
-        return seal(key, text.encode(), place)
+        return seal(key, text.encode() if isinstance(text, str) else text, place)
 
     async def open_labels(self, labels: Sequence[tuple[Sealed, Place]]) -> list[str | Erased]:
         """The names, in order; an absent one is empty. ValueError for anything else than a name."""

@@ -69,6 +69,7 @@ _THINGS: Mapping[str, tuple[Words, Words]] = {
     "post": (("a post", "une publication"), ("{n} posts", "{n} publications")),
     "comment": (("a comment", "un commentaire"), ("{n} comments", "{n} commentaires")),
     "message": (("a message", "un message"), ("{n} messages", "{n} messages")),
+    "file": (("a file", "un fichier"), ("{n} files", "{n} fichiers")),
     "group": (_GROUP, _GROUP),
     "room": (("a room", "un salon"), ("{n} rooms", "{n} salons")),
 }

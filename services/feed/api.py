@@ -1,7 +1,7 @@
 """The gRPC face of the feed: translate, call, answer."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 import grpc
 from google.protobuf.message import Message
@@ -13,6 +13,7 @@ from services.access import Action, Grant, Guard, Sight
 from services.common import moments, paging, rpc
 from services.common.database import Database
 from services.feed import queries, rendering
+from services.feed.files import Files
 from services.feed.queries import TextRow, Visible
 from services.feed.refusals import NO_SUCH_POST
 from services.feed.threads import Threads, in_sight
@@ -23,11 +24,12 @@ _Writes = api.PublishPostRequest | api.EditPostRequest | api.AddCommentRequest |
 
 
 class FeedApi(FeedServiceServicer):
-    """Posts, comments and reactions."""
+    """Posts, comments, reactions and files."""
 
-    def __init__(self, guard: Guard, threads: Threads, database: Database) -> None:
+    def __init__(self, guard: Guard, threads: Threads, files: Files, database: Database) -> None:
         self._guard = guard
         self._threads = threads
+        self._files = files
         self._database = database
 
     async def PublishPost(self, request: api.PublishPostRequest, context: Context) -> api.PublishPostResponse:
@@ -110,6 +112,26 @@ class FeedApi(FeedServiceServicer):
         ]
         more = paging.encode((shown[-1][1],)) if len(found) > size else ""
         return api.ListMentionsResponse(mentions=mentions, page=PageInfo(next_token=more))
+
+    async def UploadPart(self, request: api.UploadPartRequest, context: Context) -> api.UploadPartResponse:
+        await self._files.upload(request.group_id, request.upload_id, request.index, request.data)
+        return api.UploadPartResponse()
+
+    async def AddFile(self, request: api.AddFileRequest, context: Context) -> api.AddFileResponse:
+        return api.AddFileResponse(file=await self._files.add(request))
+
+    async def ListFiles(self, request: api.ListFilesRequest, context: Context) -> api.ListFilesResponse:
+        return await self._files.list(request.group_id, request.page)
+
+    async def DownloadFile(
+        self, request: api.DownloadFileRequest, context: Context
+    ) -> AsyncIterator[api.DownloadFileResponse]:
+        async for answer in self._files.download(request.file_id, request.offset, request.length):
+            yield answer
+
+    async def WithdrawFile(self, request: api.WithdrawFileRequest, context: Context) -> api.WithdrawFileResponse:
+        await self._files.withdraw(request.file_id)
+        return api.WithdrawFileResponse()
 
     async def _post_in_sight(self, post_id: str) -> tuple[Sight, TextRow]:
         async with self._database.read() as tx:

@@ -10,7 +10,8 @@ from regard.common.v1.common_pb2 import Level
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.common.moments import microseconds
-from services.feed.views import MENTIONS, REACTIONS, REVISIONS, TEXTS
+from services.feed.parts import Upload
+from services.feed.views import FILES, GROUPS, MENTIONS, REACTIONS, REVISIONS, TEXTS
 
 Key = tuple[str, str]
 """Post and comment; the comment is empty for the post's own text."""
@@ -66,6 +67,58 @@ class Visible:
         if self.since is not None:
             seen.append(TEXTS.c.written_at_us >= microseconds(self.since))
         return sa.and_(*seen)
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """A file; `description` is a serialised Sealed, None once withdrawn or erased."""
+
+    file_id: str
+    group_id: str
+    author_id: str
+    description: bytes | None
+    level: Level
+    size: int
+    added_at_us: int
+    withdrawn: bool
+    erased: bool
+    position: int
+
+
+async def file(tx: AsyncConnection, file_id: str) -> FileRow | None:
+    """One file, or None."""
+    row = (await tx.execute(sa.select(FILES).where(FILES.c.file_id == file_id))).mappings().one_or_none()
+    return FileRow(**row) if row else None
+
+
+async def files(tx: AsyncConnection, visible: Visible, before: int | None, limit: int) -> list[FileRow]:
+    """A group's files, newest first."""
+    seen = [FILES.c.group_id == visible.group_id, FILES.c.level.in_(visible.levels)]
+    if visible.since is not None:
+        seen.append(FILES.c.added_at_us >= microseconds(visible.since))
+    if before is not None:
+        seen.append(FILES.c.position < before)
+    query = sa.select(FILES).where(*seen).order_by(FILES.c.position.desc()).limit(limit)
+    return [FileRow(**row) for row in (await tx.execute(query)).mappings()]
+
+
+async def standing_files(tx: AsyncConnection, after: str, limit: int) -> list[tuple[str, int]]:
+    """Ids and sizes of some of all files that have to be whole, by id."""
+    standing = (FILES.c.withdrawn.is_(False), FILES.c.erased.is_(False), FILES.c.file_id > after)
+    query = sa.select(FILES.c.file_id, FILES.c.size).where(*standing).order_by(FILES.c.file_id).limit(limit)
+    return [(row.file_id, row.size) for row in await tx.execute(query)]
+
+
+def files_over(tx: sa.Connection, uploads: Sequence[Upload]) -> set[str]:
+    """Of these uploads, those of which nothing may be kept any more: withdrawn, or their keys destroyed."""
+    withdrawn = sa.select(FILES.c.file_id).where(
+        FILES.c.file_id.in_([one.file_id for one in uploads]), FILES.c.withdrawn.is_(True)
+    )
+    over = set(tx.scalars(withdrawn))
+    for group_id, author_id in {(one.group_id, one.author_id) for one in uploads}:
+        if tx.scalar(sa.select(sa.or_(GROUPS.gone(group_id), GROUPS.gone(group_id, author_id)))):
+            over |= {one.file_id for one in uploads if (one.group_id, one.author_id) == (group_id, author_id)}
+    return over
 
 
 async def post(tx: AsyncConnection, post_id: str) -> TextRow | None:

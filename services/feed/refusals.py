@@ -50,3 +50,27 @@ CANNOT_MENTION = refusal(
     remedy_en="Take the mentions out, or invite these people first.",
     remedy_fr="Retirez ces mentions, ou invitez d’abord ces personnes.",
 )
+NO_SUCH_FILE = refusal(
+    "FED-07",
+    Kind.NOT_FOUND,
+    en="There is no such file, or you cannot see it.",
+    fr="Ce fichier n’existe pas, ou vous ne pouvez pas le voir.",
+    remedy_en="Check its id, or ask a moderator of its group to invite you.",
+    remedy_fr="Vérifiez son identifiant, ou demandez à une personne qui modère le groupe de vous inviter.",
+)
+INCOMPLETE = refusal(
+    "FED-08",
+    Kind.FAILED_PRECONDITION,
+    en="What was uploaded is not the whole file that you describe.",
+    fr="Ce qui a été envoyé n’est pas le fichier entier que vous décrivez.",
+    remedy_en="Upload it again, as a new upload.",
+    remedy_fr="Envoyez-le de nouveau, comme un nouvel envoi.",
+)
+DAMAGED = refusal(
+    "FED-09",
+    Kind.INTERNAL,
+    en="A part of this file is missing or was changed where it is kept; nothing of that part was given.",
+    fr="Une partie de ce fichier manque ou a été modifiée là où il est gardé ; rien de cette partie n’a été transmis.",
+    remedy_en="Tell whoever runs Regard: a backup of the vaults has it.",
+    remedy_fr="Prévenez les personnes qui exploitent Regard : une sauvegarde des coffres le contient.",
+)

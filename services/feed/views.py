@@ -1,4 +1,5 @@
-"""What queries read: texts (posts and comments) with their revisions, reactions, mentions, and who belongs where.
+"""What queries read: texts (posts and comments) with their revisions, reactions, mentions, files,
+and who belongs where.
 
 Bodies stay sealed; `body_type` names the event that they were sealed for. Times are microseconds since 1970, UTC. A
 post's own text has an empty comment id.
@@ -65,6 +66,21 @@ MENTIONS = sa.Table(
     sa.Column("comment_id", sa.String(36), primary_key=True),
     sa.Column("position", sa.BigInteger, nullable=False),
 )
+FILES = sa.Table(
+    "feed_files_v1",
+    METADATA,
+    sa.Column("file_id", sa.String(36), primary_key=True),
+    sa.Column("group_id", sa.String(36), nullable=False),
+    sa.Column("author_id", sa.String(36), nullable=False),
+    sa.Column("description", sa.LargeBinary),  # Sealed, serialised; null once withdrawn or erased
+    sa.Column("level", sa.Integer, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("added_at_us", sa.BigInteger, nullable=False),
+    sa.Column("withdrawn", sa.Boolean, nullable=False),
+    sa.Column("erased", sa.Boolean, nullable=False),
+    sa.Column("position", sa.BigInteger, nullable=False),
+    sa.Index("feed_files_v1_by_group", "group_id", "position"),
+)
 GROUPS = GroupTables("feed", METADATA)
 
 Statements = Sequence[Statement]
@@ -92,6 +108,11 @@ def reduce(event: Event) -> Statements:
         case feed.ReactionRemoved() as removed:
             taken_back = (REACTIONS.c.person_id == removed.person_id, REACTIONS.c.emoji == removed.emoji)
             return (sa.delete(REACTIONS).where(*_of(REACTIONS, (removed.post_id, removed.comment_id)), *taken_back),)
+        case feed.FileAdded() as added:
+            return (_file(added, event),)
+        case feed.FileWithdrawn() as withdrawn:
+            its_row = FILES.c.file_id == withdrawn.file_id
+            return (sa.update(FILES).where(its_row).values(description=None, withdrawn=True),)
         case groups.GroupDeleted() as deleted:
             return (*GROUPS.reduce(deleted), *_group_gone(deleted.group_id))
         case groups.KeysDestroyed() as destroyed if destroyed.author_id:
@@ -196,11 +217,36 @@ def _reaction(added: feed.ReactionAdded) -> sa.Executable:
     return insert_if(there, REACTIONS, row)
 
 
+def _inserted_file() -> sa.UpdateBase:
+    of = {column.name: parameter(column) for column in FILES.columns}
+    erased = GROUPS.gone(of["group_id"], of["author_id"])
+    row = of | {"description": sa.case((erased, sa.null()), else_=of["description"]), "erased": erased}
+    return insert_if(~GROUPS.gone(of["group_id"]), FILES, row)
+
+
+_FILE = Prepared(_inserted_file())
+
+
+def _file(added: feed.FileAdded, event: Event) -> Statement:
+    return _FILE(
+        file_id=added.file_id,
+        group_id=added.group_id,
+        author_id=added.author_id,
+        description=added.description.SerializeToString(),
+        level=added.level,
+        size=added.size,
+        added_at_us=microseconds(event.recorded_at),
+        withdrawn=False,
+        position=event.position,
+    )
+
+
 def _group_gone(group_id: str) -> Statements:
     posts = sa.select(TEXTS.c.post_id).where(TEXTS.c.group_id == group_id)
     return (
         *(sa.delete(table).where(table.c.post_id.in_(posts)) for table in (REVISIONS, REACTIONS, MENTIONS)),
         sa.delete(TEXTS).where(TEXTS.c.group_id == group_id),
+        sa.delete(FILES).where(FILES.c.group_id == group_id),
     )
 
 
@@ -212,4 +258,7 @@ def _author_gone(group_id: str, author_id: str) -> Statements:
     return (
         sa.delete(REVISIONS).where(revised),
         sa.update(TEXTS).where(*theirs).values(body=None, erased=True),
+        sa.update(FILES)
+        .where(FILES.c.group_id == group_id, FILES.c.author_id == author_id)
+        .values(description=None, erased=True),
     )

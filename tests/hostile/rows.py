@@ -12,7 +12,7 @@ from typing import Any
 SERVED = ""
 """Answered, with nothing of the group in the answer."""
 
-GROUP, ROOM, POST, ROLE = "ACC-01", "CHT-01", "FED-01", "RPC-07"
+GROUP, ROOM, POST, FILE, ROLE = "ACC-01", "CHT-01", "FED-01", "FED-07", "RPC-07"
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,10 @@ _ON_MESSAGE = {"room_id": "$room", "message_id": "$message"}
 _OPEN = {"level": "LEVEL_OPEN"}
 _RESTRICTED = {"level": "LEVEL_RESTRICTED"}
 _TEXT = {"body": "hostile"}
+_UPLOAD = "00000000-0000-4000-8000-00000000f11e"
+_EMPTY_FILE = {
+    "name": "hostile.txt", "media_type": "text/plain", "sha256": "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+}  # fmt: skip
 _PROFILE = {"name": "Hostile Person", "email": "made@hostile.example"}
 _LONG = "another long enough password"
 
@@ -141,6 +145,11 @@ _FEED = {
     "ListGroupPosts": Row(_IN_GROUP, "member", GROUP),
     "GetHomeFeed": Row({}),
     "ListMentions": Row({}),
+    "AddFile": Row({**_IN_GROUP, "upload_id": _UPLOAD, **_EMPTY_FILE}, "member", GROUP),
+    "UploadPart": Row({**_IN_GROUP, "upload_id": _UPLOAD, "index": 1, "data": "aG9zdGlsZQ=="}, "member", GROUP),
+    "ListFiles": Row(_IN_GROUP, "member", GROUP),
+    "DownloadFile": Row({"file_id": "$file"}, "member", FILE),
+    "WithdrawFile": Row({"file_id": "$file"}, "member", FILE),
     "WithdrawComment": Row(_ON_COMMENT, "member", POST),
     "WithdrawPost": Row(_ON_POST, "member", POST),
 }

@@ -1,7 +1,10 @@
 """Where the hostile calls happen: a running product, its people, and a confidential group with secrets in it."""
 
+import hashlib
 import json
 import random
+import uuid
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -84,6 +87,16 @@ class Stage:
         assert answer.is_success, f"{path}: {answer.text}"
         return answer.json()
 
+    def file(self, person: Person, group: str, secret: str) -> str:
+        """A file that has the secret as its name and its content; its id."""
+        data, upload = secret.encode(), str(uuid.uuid4())
+        part = {"data": b64encode(data).decode()}
+        self.call(person, f"/v1/groups/{group}/uploads/{upload}/parts/0", part)
+        digest = b64encode(hashlib.sha256(data).digest()).decode()
+        said = {"uploadId": upload, "name": f"{secret}.txt", "mediaType": "text/plain", "sha256": digest}
+        added = self.call(person, f"/v1/groups/{group}/files", {**said, "size": str(len(data))})
+        return str(added["file"]["id"])
+
     def until_served(self, person: Person, path: str) -> Any:
         """Waits until a GET is answered well, as it has to be after a write."""
         found: list[Any] = []
@@ -139,7 +152,7 @@ class Scene:
         for name in ("moderator", "member", "spare", "leaver", "removed", "guest", "outsider", "newcomer", "joiner"):
             scene.people[name] = stage.person()
         scene.people["auditor"] = stage.person("ROLE_AUDITOR")
-        for name in ("group", "purpose", "room", "message", "answer", "direct", "post", "comment", "edit"):
+        for name in ("group", "purpose", "room", "message", "answer", "direct", "post", "comment", "edit", "file"):
             scene.secrets[name] = stage.secret()
         scene._found()
         scene._write()
@@ -156,6 +169,7 @@ class Scene:
             f"/v1/groups/{group}", f"/v1/groups/{group}/members", f"/v1/groups/{group}/rules",
             f"/v1/groups/{group}:whoCanSee", f"/v1/rooms?group_id={group}", f"/v1/rooms/{room}/messages",
             f"/v1/groups/{group}/posts", f"/v1/posts/{post}", f"/v1/posts/{post}/comments",
+            f"/v1/groups/{group}/files",
         )  # fmt: skip
         return {path: self.stage.call(self.people["moderator"], path) for path in paths}
 
@@ -184,6 +198,7 @@ class Scene:
         call(member, f"/v1/posts/{post}:edit", {"body": self.secrets["post"]})
         comment = call(member, f"/v1/posts/{post}/comments", {"body": self.secrets["comment"], **mentions})
         self.ids |= {"post": post, "comment": comment["comment"]["id"]}
+        self.ids["file"] = self.stage.file(member, group, self.secrets["file"])
         two = call(member, "/v1/rooms:openDirect", {"personIds": [self.people["moderator"].id]})["room"]
         self.ids |= {"direct": two["id"], "direct_group": two["groupId"]}
         said = call(member, f"/v1/rooms/{two['id']}/messages", {"body": self.secrets["direct"]})

@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.xdist_group("hostile"), pytest.mark.timeout(300), pyte
 
 METHODS = {method.full_name: method for method in contracts.methods()}
 OUTSIDERS = ("outsider", "removed", "guest", "admin")
-PLACES = ("group", "room", "message", "post", "comment", "access")
+PLACES = ("group", "room", "message", "post", "comment", "file", "access")
 
 every_method = pytest.mark.parametrize("name", list(ROWS))
 

@@ -178,6 +178,10 @@ def _speak(site: Site, scene: Scene, secrets: dict[str, str], told: dict[str, st
     stage.call(member, f"/v1/rooms/{room}/messages/{message}:edit", {"body": secrets["answer"]})
     stage.call(member, f"/v1/rooms/{room}/messages/{message}:withdraw", {})
     stage.call(moderator, f"/v1/groups/{group}:rename", {"name": secrets["group"], "purpose": secrets["purpose"]})
+    with stage.client(moderator) as client:
+        file = stage.file(member, group, secrets["answer"])
+        stage.product.until(lambda: client.get(f"/v1/files/{file}:download").is_success)
+    stage.call(moderator, f"/v1/groups/{group}/files")
     stage.call(moderator, f"/v1/groups/{group}/accesses")
     stage.call(moderator, f"/v1/groups/{group}:whoCanSee")
     with httpx.Client(base_url=stage.url, follow_redirects=True) as browser:
@@ -188,7 +192,7 @@ def _fail(site: Site, scene: Scene, secrets: dict[str, str]) -> None:
     """Every kind of refusal of a call that carries something confidential."""
     stage, word = site.stage, secrets["hostile"]
     everything = " ".join(secrets.values())
-    ids = [scene.ids, scene.ids | dict.fromkeys(("group", "room", "post", "message", "comment"), UNKNOWN)]
+    ids = [scene.ids, scene.ids | dict.fromkeys(("group", "room", "post", "message", "comment", "file"), UNKNOWN)]
     tokens = [word, stage.forger.unsigned(scene.ids["member"])]
     people = [scene.people[name] for name in ("outsider", "removed", "guest", "auditor", "member")]
     tokens += [stage.forger.signed(person.id) for person in people]
@@ -223,6 +227,9 @@ def _fail(site: Site, scene: Scene, secrets: dict[str, str]) -> None:
         _note(site, client.post("/v1/auth:claimInstallation", json=claim))
 
 
+_NO_SHA = base64.b64encode(bytes(32)).decode()
+
+
 def _requests(ids: dict[str, str], text: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Calls that write, each wrong in something even for a member, so that nothing comes of any."""
     group, room, post = ids["group"], ids["room"], ids["post"]
@@ -235,6 +242,9 @@ def _requests(ids: dict[str, str], text: str) -> Iterator[tuple[str, dict[str, A
     yield f"/v1/posts/{post}:edit", text_and_stranger
     yield f"/v1/posts/{post}/comments", text_and_stranger
     yield f"/v1/posts/{UNKNOWN}/comments", {"body": text}
+    yield f"/v1/groups/{group}/files", {"uploadId": UNKNOWN, "name": text[:200], "mediaType": "x/y", "sha256": _NO_SHA}
+    yield f"/v1/groups/{group}/files", {"uploadId": text, "name": text * 9, "mediaType": text}
+    yield f"/v1/groups/{group}/uploads/{UNKNOWN}/parts/999", {"data": base64.b64encode(text.encode()).decode()}
     yield f"/v1/groups/{group}/rooms", {"name": text}
     yield f"/v1/groups/{group}:rename", {"name": text[:100], "purpose": text * 2}
     yield f"/v1/groups/{group}:delete", {"name": text[:100]}

@@ -35,7 +35,7 @@ pytestmark = [pytest.mark.xdist_group("hostile"), pytest.mark.timeout(600), pyte
 
 DOCUMENT = json.loads((Path(__file__).parents[2] / "docs" / "api" / "openapi.json").read_text())
 SENDABLE = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
-STREAMS = re.compile(r":(subscribe|watch)$")
+STREAMS = re.compile(r":(subscribe|watch|download)$")
 CHECKS = (
     not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance,
     response_headers_conformance,
@@ -82,7 +82,7 @@ def test_every_answer_is_one_that_the_document_announces(here: Scene, seed: int,
 
 def _called(here: Scene, case: schemathesis.Case, *, exists: bool) -> None:
     if exists:
-        known = {f"{name}Id": here.ids[name] for name in ("group", "room", "message", "post", "comment")}
+        known = {f"{name}Id": here.ids[name] for name in ("group", "room", "message", "post", "comment", "file")}
         case.path_parameters.update({name: known[name] for name in case.path_parameters if name in known})
     case.headers = {name: value for name, value in case.headers.items() if SENDABLE.fullmatch(str(value))}
     case.headers["Authorization"] = f"Bearer {_token(here, case.path)}"
@@ -103,7 +103,7 @@ def _begun(here: Scene, case: schemathesis.Case) -> None:
             assert answer.status_code < 500
             _assert_told(answer.status_code, answer.headers["content-type"], answer.content)
         else:
-            assert "cursor" in json.loads(next(answer.iter_lines()))
+            assert {"cursor", "file"} & json.loads(next(answer.iter_lines())).keys()
 
 
 def _assert_told(status: int, content_type: str, content: bytes) -> None:

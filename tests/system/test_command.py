@@ -183,6 +183,30 @@ def test_a_group_is_created_talked_in_and_posted_to(town: Up) -> None:
     assert "RPC-02" in town.says("--as", "ines", "post", "Jardin", "", code=REFUSED)
 
 
+def test_files_are_uploaded_listed_downloaded_and_seen_to_be(town: Up, tmp_path: Path) -> None:
+    town.says("--as", "camille", "create-group", "Plans")
+    group = town.says("--as", "camille", "id", "Plans").strip()
+    plan, folder = tmp_path / "Plan d’été.bin", tmp_path / "to"
+    plan.write_bytes(bytes(range(256)) * 5000)  # three parts, one of them short
+    folder.mkdir()
+    file = town.says("--as", "camille", "upload", "Plans", str(plan)).strip()
+    assert plan.name in town.says("--as", "camille", "files", "Plans")
+    assert [one["id"] for one in town.lines("--as", "camille", "files", "Plans")] == [file]
+    for name in (plan.name, "Plan d’été (2).bin"):
+        said = town.says("--as", "camille", "download", file, "--to", str(folder)).strip()
+        assert Path(said).name == name
+        assert (folder / name).read_bytes() == plan.read_bytes()
+    assert len(list(folder.iterdir())) == 2, "no draft is left"
+    assert "FED-07" in town.says("--as", "leo", "download", file, "--to", str(folder), code=REFUSED)
+    assert "ACC-01" in town.says("--as", "leo", "files", group, code=REFUSED)
+    town.says("--as", "camille", "upload", "Plans", str(tmp_path / "nothing"), code=USAGE)
+    town.says("--as", "camille", "download", file, "--to", str(tmp_path / "nowhere"), code=USAGE)
+    large = tmp_path / "large"
+    with large.open("wb") as sparse:
+        sparse.truncate(64 * 1024 * 1024 + 1)
+    assert "64 MiB" in town.says("--as", "camille", "upload", "Plans", str(large), code=USAGE)
+
+
 def test_a_text_commands_nobodys_terminal(town: Up) -> None:
     town.says("--as", "ines", "create-group", "Terminal")
     town.says("--as", "ines", "chat", "Terminal", "avant\x1b]0;titre\x07\x1b[2J après")

@@ -17,7 +17,7 @@ from regard.identity.v1.identity_pb2 import ClaimInstallationRequest, GetMeReque
 from rich import progress as bars
 from rich.text import Text
 
-from regard_client.cli import content, log
+from regard_client.cli import content, files, log
 from regard_client.cli.audit import audit
 from regard_client.cli.breakglass import break_glass
 from regard_client.cli.contest import contest
@@ -54,6 +54,7 @@ app.add_typer(break_glass, name="break-glass")
 app.add_typer(contest, name="contest")
 app.add_typer(audit, name="audit")
 content.register(app)
+files.register(app)
 log.register(app)
 
 

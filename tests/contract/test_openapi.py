@@ -145,6 +145,8 @@ def sample(schema: dict[str, Any]) -> Any:
             return "awa@mercier.example"
         case {"format": "int64" | "uint64"}:
             return "7"
+        case {"contentEncoding": "base64"}:
+            return "eHh4"
         case {"type": "string"}:
             return "x" * max(1, schema.get("minLength", 1))
         case {"type": "integer"}:

@@ -292,3 +292,19 @@ async def _through(stream: Stream, left: int) -> None:
 
 def _with_marker(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file() and MARKER.encode() in path.read_bytes()]
+
+
+async def test_a_full_disk_refuses_a_part_and_keeps_what_is_there(files: Files) -> None:
+    if not files.vault.is_sqlite:
+        pytest.skip("a disk that is made full is SQLite's")
+    ada = person()
+    group = await files.house.group(ada)
+    file = await files.add(ada, group, b"before")
+    await files.change(sa.text("PRAGMA max_page_count = 1"))  # which means: no page more than there are
+    upload_id = str(uuid.uuid4())
+    await refused(files.upload(ada, group, some(PART_BYTES), upload_id), "DBS-01")
+    assert await files.kept() == await files.kept(UPLOADS) == 1
+    assert await files.download(ada, file.id) == b"before"
+    await files.change(sa.text("PRAGMA max_page_count = 1000000"))
+    await files.upload(ada, group, some(PART_BYTES), upload_id)
+    await files.add(ada, group, some(PART_BYTES), upload_id=upload_id)

@@ -152,9 +152,14 @@ async def days(connection: AsyncConnection, wanted: Wanted) -> Sequence[Day]:
 
 
 async def _plan_for_these(connection: AsyncConnection) -> None:
-    """Has PostgreSQL plan for the values at hand: a plan for any group is a bad one for the largest groups."""
+    """Has PostgreSQL plan for the values at hand: a plan for any group is a bad one for the largest groups.
+
+    And has it read indexes in order: it cannot know that the newest of an hour's line is among the first that it sees,
+    and would fetch and sort the whole hour for each access.
+    """
     if connection.dialect.name == "postgresql":
         await connection.execute(sa.text("SET LOCAL plan_cache_mode = force_custom_plan"))
+        await connection.execute(sa.text("SET LOCAL enable_bitmapscan = off"))
 
 
 def _tops(wanted: Wanted, *conditions: sa.ColumnElement[bool], near: Sequence[sa.ColumnElement[bool]]) -> sa.Subquery:

@@ -3,6 +3,7 @@ languages, shows nothing of the inside, is not found in any log, and harms nothi
 """
 
 import base64
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -31,6 +32,12 @@ UNKNOWN = "00000000-0000-4000-8000-000000000000"
 SEND = "/regard.chat.v1.ChatService/SendMessage"
 LIST = "/regard.chat.v1.ChatService/ListMessages"
 MESSAGES = "/v1/rooms/{room}/messages"
+EMPTY_FILE = {
+    "upload_id": UNKNOWN,
+    "name": MARK,
+    "media_type": "text/plain",
+    "sha256": base64.b64encode(hashlib.sha256().digest()).decode(),
+}
 MORE_THAN_A_REQUEST_HOLDS = "x" * 1_200_000
 MORE_THAN_THE_GATEWAY_TAKES = "x" * 3_000_000
 
@@ -56,10 +63,11 @@ def _ids(company: Company, key: str, name: str) -> dict[str, str]:
         message = client.get(f"/v1/rooms/{room}/messages").json()["messages"][0]["id"]
         post = client.post(f"/v1/groups/{group}/posts", json={"body": MARK}).json()["post"]["id"]
         comment = client.post(f"/v1/posts/{post}/comments", json={"body": MARK}).json()["comment"]["id"]
+        file = client.post(f"/v1/groups/{group}/files", json=EMPTY_FILE).json()["file"]["id"]
         me = client.get("/v1/people/me").json()["person"]["id"]
     return {
         "group_id": group, "room_id": room, "message_id": message, "post_id": post, "comment_id": comment,
-        "person_id": me, "reply_to_id": message,
+        "person_id": me, "reply_to_id": message, "file_id": file,
     }  # fmt: skip
 
 
@@ -266,7 +274,7 @@ async def test_bad_messages_get_an_id_and_a_sentence(company: Company, places: P
 # Ids of a group that Léo is not in: whatever he tries, it is as if there were no such thing
 
 
-PARENTS, PARTS = ("group_id", "room_id", "post_id"), ("message_id", "comment_id", "reply_to_id")
+PARENTS, PARTS = ("group_id", "room_id", "post_id", "file_id"), ("message_id", "comment_id", "reply_to_id")
 
 
 def _methods(*names: str) -> list[Method]:
@@ -283,6 +291,7 @@ def _request(method: Method, ids: dict[str, str]) -> Message:
     """A request that breaks no rule, with these ids in the fields of their names."""
     request = method.request()
     plain = {"body": MARK, "name": MARK, "emoji": "👍", "version": 1, "scope": 1, "reason": 1, "access_id": UNKNOWN}
+    plain |= {"upload_id": UNKNOWN, "index": 1, "data": b"x", "media_type": "text/plain", "sha256": bytes(32)}
     for name in request.DESCRIPTOR.fields_by_name:
         if name in ids or name in plain:
             setattr(request, name, ids.get(name, plain.get(name)))

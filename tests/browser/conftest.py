@@ -1,9 +1,13 @@
 """What the browser tests share: the system's Chromium, the demonstration company, and visits that must stay clean."""
 
+import base64
+import hashlib
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
@@ -102,3 +106,15 @@ def line2(company: Company) -> str:
     with company.client("leo") as client:
         groups = client.get("/v1/groups:mine").json()["groups"]
     return str(next(one["id"] for one in groups if one["name"] == "Ligne 2"))
+
+
+def add_file(client: httpx.Client, group_id: str, name: str, media_type: str, data: bytes) -> str:
+    """A file of one part, by whoever `client` calls as; its id."""
+    upload_id, group = str(uuid.uuid4()), f"/v1/groups/{group_id}"
+    part = {"data": base64.b64encode(data).decode()}
+    assert client.post(f"{group}/uploads/{upload_id}/parts/0", json=part).status_code == 200
+    digest = base64.b64encode(hashlib.sha256(data).digest()).decode()
+    described = {"uploadId": upload_id, "name": name, "mediaType": media_type, "size": len(data), "sha256": digest}
+    answer = client.post(f"{group}/files", json=described)
+    assert answer.status_code == 200
+    return str(answer.json()["file"]["id"])

@@ -26,6 +26,7 @@ PAGES = (
     Row("passkeys", "/me/passkeys", "form.stacked input"),
     Row("group", "/groups/$groupId", ".post"),
     Row("chat", "/groups/$groupId/chat", ".said"),
+    Row("files", "/groups/$groupId/files", ".drop"),
     Row("rules", "/groups/$groupId/rules", ".panel td"),
     Row("who-looked", "/groups/$groupId/looked", ".look"),
 )

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import PATIENCE_MS, Visit
+from tests.browser.conftest import PATIENCE_MS, Visit, add_file
 from tests.chromium import how_to_launch
 from tests.system.conftest import Company
 
@@ -49,11 +49,12 @@ def found_in(folder: Path, marker: str) -> list[str]:
 
 
 def test_nothing_confidential_is_kept(chromium: Browser, company: Company, line2: str, tmp_path: Path) -> None:
-    said, posted, label, written, drafted = (f"{what}{secrets.token_hex(8)}" for what in "spewd")
+    said, posted, label, written, named, filed, drafted = (f"{what}{secrets.token_hex(8)}" for what in "spewnfd")
     with company.client("camille") as camille, company.client("awa") as awa:
         room = camille.get("/v1/rooms", params={"groupId": line2}).json()["rooms"][0]["id"]
         assert camille.post(f"/v1/rooms/{room}/messages", json={"body": said}).status_code == 200
         assert camille.post(f"/v1/groups/{line2}/posts", json={"body": posted}).status_code == 200
+        add_file(camille, line2, f"{named}.txt", "text/plain", filed.encode())
         asked = {"groupIds": [line2], "purpose": "PURPOSE_INTERNAL_AUDIT", "purposeReference": label}
         assert awa.post("/v1/audit/accesses:search", json=asked).status_code == 200
 
@@ -67,6 +68,9 @@ def test_nothing_confidential_is_kept(chromium: Browser, company: Company, line2
     expect(page.get_by_text(label).first).to_be_visible()
     page.locator(".look a").first.click()
     expect(page.locator(".verdict")).to_be_visible()
+    leo.open(f"/groups/{line2}/files")
+    page.get_by_role("button", name=f"Le voir {named}.txt").click()
+    expect(page.get_by_text(filed)).to_be_visible()
     leo.open(f"/groups/{line2}/chat")
     expect(page.get_by_text(said)).to_be_visible()
     composer = page.get_by_label("Dire quelque chose")
@@ -79,7 +83,7 @@ def test_nothing_confidential_is_kept(chromium: Browser, company: Company, line2
     drafts = {name: kept["session"].pop(name) for name in list(kept["session"]) if name.startswith("regard-draft-")}
     everything = json.dumps([kept, [one for one in context.cookies() if one["name"] != "regard-session"]])
     assert drafts == {f"regard-draft-{room}": drafted}
-    assert [marker for marker in (said, posted, label, written, drafted) if marker in everything] == []
+    assert [marker for marker in (said, posted, label, written, named, filed, drafted) if marker in everything] == []
     page.get_by_role("button", name="Se déconnecter").click()
     expect(page.get_by_role("button", name="Camille")).to_be_visible()
     assert drafted not in json.dumps(page.evaluate(KEPT))
@@ -87,7 +91,7 @@ def test_nothing_confidential_is_kept(chromium: Browser, company: Company, line2
     context.close()
 
     assert found_in(tmp_path, "regard-language") or found_in(tmp_path, company.url), "the folder is looked at"
-    for marker in (said, posted, label, written):
+    for marker in (said, posted, label, written, named, filed):
         assert found_in(tmp_path, marker) == []
-    for marker in (said, posted, label, written, drafted):
+    for marker in (said, posted, label, written, named, filed, drafted):
         assert [str(log) for log in company.product.logs if marker.encode() in log.read_bytes()] == []

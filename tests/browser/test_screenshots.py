@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import PATIENCE_MS, ROOT, Enter
+from tests.browser.conftest import PATIENCE_MS, ROOT, Enter, add_file
 from tests.browser.pages import PAGES, RECEIPT, SIGN_IN
 from tests.system.conftest import Company
 
@@ -16,6 +16,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser"), pytest.mark.
 wanted = pytest.mark.skipif(not FOLDER, reason="REGARD_SCREENSHOTS names no folder to write pictures into")
 expect.set_options(timeout=PATIENCE_MS)
 
+PLAN = "semaine;poste;personnes\n48;Ligne 2;6\n49;Ligne 2;5\n50;Ligne 2;7\n"
 QUALITY = 80
 """Of WebP: a page takes about 40 kB, and its letters stay sharp."""
 
@@ -54,6 +55,9 @@ def test_pictures_are_written(visit: Enter, line2: str, company: Company) -> Non
     with company.client("awa") as awa:
         asked = {"groupIds": [line2], "purpose": "PURPOSE_INTERNAL_AUDIT", "purposeReference": "2026-15"}
         assert awa.post("/v1/audit/accesses:search", json=asked).status_code == 200
+    with company.client("camille") as client:
+        for name, text in (("Plan de charge.csv", PLAN), ("Consignes de sécurité.txt", "Lunettes et gants, partout.")):
+            add_file(client, line2, name, "text/plain", text.encode())
     camille = visit("camille")
     camille.open(f"/groups/{line2}/chat")
     expect(camille.page.locator(".said").first).to_be_visible()

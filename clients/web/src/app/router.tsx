@@ -67,6 +67,12 @@ const chat = createRoute({
   component: lazyRouteComponent(() => import("../pages/chat.tsx"), "Chat"),
 });
 
+const files = createRoute({
+  getParentRoute: () => group,
+  path: "/files",
+  component: lazyRouteComponent(() => import("../pages/files.tsx"), "Files"),
+});
+
 const rules = createRoute({
   getParentRoute: () => group,
   path: "/rules",
@@ -88,7 +94,7 @@ const receipt = createRoute({
 export const router = createRouter({
   routeTree: root.addChildren([
     signIn,
-    signedIn.addChildren([home, passkeys, group.addChildren([posts, chat, rules, looked, receipt])]),
+    signedIn.addChildren([home, passkeys, group.addChildren([posts, chat, files, rules, looked, receipt])]),
   ]),
   basepath: "/app",
   scrollRestoration: true,

@@ -10,13 +10,14 @@ import { useTitle } from "../parts/title.ts";
 
 const route = getRouteApi("/signed-in/groups/$groupId");
 
+export function useGroup(groupId: string) {
+  return useQuery({ queryKey: ["group", groupId], queryFn: async () => (await groups.getGroup({ groupId })).group });
+}
+
 export function GroupPage() {
   const { t } = useLingui();
   const { groupId } = route.useParams();
-  const found = useQuery({
-    queryKey: ["group", groupId],
-    queryFn: async () => (await groups.getGroup({ groupId })).group,
-  });
+  const found = useGroup(groupId);
   useTitle(found.data ? found.data.name || t`Direct conversation` : "");
   if (found.isPending) return <Loading />;
   if (found.error) return <Refused error={found.error} retry={() => void found.refetch()} />;
@@ -33,6 +34,9 @@ export function GroupPage() {
         </Link>
         <Link to="/groups/$groupId/chat" params={to}>
           <Trans>Chat</Trans>
+        </Link>
+        <Link to="/groups/$groupId/files" params={to}>
+          <Trans>Files</Trans>
         </Link>
         <Link to="/groups/$groupId/rules" params={to}>
           <Trans>Rules</Trans>

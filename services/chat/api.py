@@ -101,7 +101,7 @@ class ChatApi(ChatServiceServicer):
 
     async def SendMessage(self, request: api.SendMessageRequest, context: Context) -> api.SendMessageResponse:
         message_id, sent_at = await self._messages.send(
-            request.room_id, request.body, request.reply_to_id, request.mentioned_ids
+            request.room_id, request.body, request.reply_to_id, request.mentioned_ids, request.file_ids
         )
         return api.SendMessageResponse(message_id=message_id, sent_at=sent_at)
 

@@ -51,7 +51,9 @@ class Messages:
         self._database = database
         self._clock = clock
 
-    async def send(self, room_id: str, body: str, reply_to_id: str, mentioned: Sequence[str]) -> tuple[str, datetime]:
+    async def send(
+        self, room_id: str, body: str, reply_to_id: str, mentioned: Sequence[str], file_ids: Sequence[str]
+    ) -> tuple[str, datetime]:
         """Sends a message; its id and time. The same idempotency key gives the same message."""
         room, sight = await self._rooms.sight(room_id, Action.WRITE)
         self._refuse_strangers(sight, mentioned)
@@ -70,6 +72,7 @@ class Messages:
             level=sight.level,
             reply_to_id=reply_to_id,
             mentioned_ids=mentioned,
+            file_ids=file_ids,
         )
         await self._append(room_id, [sent], context)
         return message_id, self._clock()

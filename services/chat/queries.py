@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from regard.common.v1.common_pb2 import Level
 
-from services.chat.views import MARKS, MESSAGES, REACTIONS, ROOMS
+from services.chat.views import ATTACHMENTS, MARKS, MESSAGES, REACTIONS, ROOMS
 from services.common.moments import microseconds
 
 
@@ -54,12 +54,15 @@ class MessageRow:
     position: int
     reactions: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Who reacted, by emoji."""
+    file_ids: Sequence[str] = ()
+    """Files that stand with it, in order."""
 
 
+_BESIDE = ("reactions", "file_ids")
 _UNBOUNDED = 2**63 - 1
 
 # Built once: to build a statement takes longer than to carry it out.
-_MESSAGES = sa.select(*(MESSAGES.c[one.name] for one in fields(MessageRow) if one.name != "reactions"))
+_MESSAGES = sa.select(*(MESSAGES.c[one.name] for one in fields(MessageRow) if one.name not in _BESIDE))
 _THESE = _MESSAGES.where(MESSAGES.c.message_id.in_(sa.bindparam("ids", expanding=True)))
 _BEFORE = (
     _MESSAGES.where(
@@ -76,6 +79,11 @@ _REACTIONS = (
     sa.select(REACTIONS)
     .where(REACTIONS.c.message_id.in_(sa.bindparam("ids", expanding=True)))
     .order_by(REACTIONS.c.emoji, REACTIONS.c.person_id)
+)
+_ATTACHMENTS = (
+    sa.select(ATTACHMENTS.c.message_id, ATTACHMENTS.c.file_id)
+    .where(ATTACHMENTS.c.message_id.in_(sa.bindparam("ids", expanding=True)))
+    .order_by(ATTACHMENTS.c.place)
 )
 
 
@@ -184,7 +192,11 @@ def _messages(
 ) -> list[MessageRow]:
     rows = tx.execute(statement, values).all()
     reactions: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    attached: dict[str, list[str]] = defaultdict(list)
     if rows:
-        for message_id, person_id, emoji in tx.execute(_REACTIONS, {"ids": [row.message_id for row in rows]}):
+        ids = {"ids": [row.message_id for row in rows]}
+        for message_id, person_id, emoji in tx.execute(_REACTIONS, ids):
             reactions[message_id][emoji].append(person_id)
-    return [MessageRow(*(*row, reactions.get(row.message_id, {}))) for row in rows]
+        for message_id, file_id in tx.execute(_ATTACHMENTS, ids):
+            attached[message_id].append(file_id)
+    return [MessageRow(*(*row, reactions.get(row.message_id, {}), attached.get(row.message_id, ()))) for row in rows]

@@ -66,6 +66,7 @@ def shown(row: MessageRow) -> api.Message:
         level=row.level,
         reply_to_id=row.reply_to_id,
         mentioned_ids=row.mentioned_ids,
+        file_ids=row.file_ids,
     )
 
 

@@ -59,6 +59,13 @@ REACTIONS = sa.Table(
     sa.Column("person_id", sa.String(36), primary_key=True),
     sa.Column("emoji", sa.String(64), primary_key=True),
 )
+ATTACHMENTS = sa.Table(
+    "chat_attachments_v1",
+    METADATA,
+    sa.Column("message_id", sa.String(36), primary_key=True),
+    sa.Column("place", sa.Integer, primary_key=True, autoincrement=False),  # among the message's, from 0
+    sa.Column("file_id", sa.String(36), nullable=False),
+)
 MARKS = sa.Table(
     "chat_marks_v1",
     METADATA,
@@ -79,7 +86,7 @@ def reduce(event: Event) -> Statements:
         case chat.RoomClosed() as closed:
             return (sa.update(ROOMS).where(ROOMS.c.room_id == closed.room_id).values(closed=True),)
         case chat.MessageSent() as sent:
-            return (_message(sent, event),)
+            return (_message(sent, event), *_attached(sent))
         case chat.MessageEdited() as edited:
             return (
                 _change(edited.message_id, event, MESSAGES.c.withdrawn.is_(False)).values(
@@ -90,7 +97,11 @@ def reduce(event: Event) -> Statements:
                 ),
             )
         case chat.MessageWithdrawn() as withdrawn:
-            return (_change(withdrawn.message_id, event).values(body=None, mentioned_ids=[], withdrawn=True),)
+            gone = _change(withdrawn.message_id, event).values(body=None, mentioned_ids=[], withdrawn=True)
+            of_it = sa.select(MESSAGES.c.message_id).where(
+                MESSAGES.c.message_id == withdrawn.message_id, MESSAGES.c.room_id == key_of(event.stream)
+            )
+            return (gone, sa.delete(ATTACHMENTS).where(ATTACHMENTS.c.message_id.in_(of_it)))
         case chat.ReactionAdded() as added:
             return (_reaction(added), _change(added.message_id, event))
         case chat.ReactionRemoved() as removed:
@@ -109,7 +120,8 @@ def reduce(event: Event) -> Statements:
         case groups.KeysDestroyed() as destroyed if destroyed.author_id:
             of_author = sa.and_(MESSAGES.c.group_id == destroyed.group_id, MESSAGES.c.author_id == destroyed.author_id)
             erased = sa.update(MESSAGES).where(of_author).values(body=None, erased=True)
-            return (*GROUPS.reduce(destroyed), erased)
+            theirs = ATTACHMENTS.c.message_id.in_(sa.select(MESSAGES.c.message_id).where(of_author))
+            return (*GROUPS.reduce(destroyed), erased, sa.delete(ATTACHMENTS).where(theirs))
         case other:
             return GROUPS.reduce(other)
 
@@ -158,6 +170,18 @@ def _message(sent: chat.MessageSent, event: Event) -> Statement:
     )
 
 
+def _attached(sent: chat.MessageSent) -> Statements:
+    # Only to a message that can be read: with what is gone, erased or withdrawn, nothing stands.
+    there = sa.exists().where(
+        MESSAGES.c.message_id == sent.message_id,
+        MESSAGES.c.room_id == sent.room_id,
+        MESSAGES.c.erased.is_(False),
+        MESSAGES.c.withdrawn.is_(False),
+    )
+    rows = [{"message_id": sent.message_id, "place": place, "file_id": id} for place, id in enumerate(sent.file_ids)]
+    return [insert_if(there, ATTACHMENTS, row) for row in rows]
+
+
 def _reaction(added: chat.ReactionAdded) -> sa.Executable:
     # Only to a message that is there: those of a group that is gone are not.
     there = sa.exists().where(MESSAGES.c.message_id == added.message_id, MESSAGES.c.room_id == added.room_id)
@@ -186,6 +210,7 @@ def _forget(group_id: str) -> Statements:
     in_group = sa.select(MESSAGES.c.message_id).where(MESSAGES.c.group_id == group_id)
     return (
         sa.delete(REACTIONS).where(REACTIONS.c.message_id.in_(in_group)),
+        sa.delete(ATTACHMENTS).where(ATTACHMENTS.c.message_id.in_(in_group)),
         sa.delete(MESSAGES).where(MESSAGES.c.group_id == group_id),
         sa.delete(ROOMS).where(ROOMS.c.group_id == group_id),
     )

@@ -33,7 +33,7 @@ class FeedApi(FeedServiceServicer):
         self._database = database
 
     async def PublishPost(self, request: api.PublishPostRequest, context: Context) -> api.PublishPostResponse:
-        row = await self._threads.publish(request.group_id, request.body, request.mentioned_ids)
+        row = await self._threads.publish(request.group_id, request.body, request.mentioned_ids, request.file_ids)
         return api.PublishPostResponse(post=rendering.post(row, _text(row, request), rpc.caller().person_id))
 
     async def GetPost(self, request: api.GetPostRequest, context: Context) -> api.GetPostResponse:
@@ -122,6 +122,9 @@ class FeedApi(FeedServiceServicer):
 
     async def ListFiles(self, request: api.ListFilesRequest, context: Context) -> api.ListFilesResponse:
         return await self._files.list(request.group_id, request.page)
+
+    async def BatchGetFiles(self, request: api.BatchGetFilesRequest, context: Context) -> api.BatchGetFilesResponse:
+        return await self._files.some(request.group_id, request.file_ids)
 
     async def DownloadFile(
         self, request: api.DownloadFileRequest, context: Context

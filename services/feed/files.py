@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -108,6 +108,15 @@ class Files:
         return api.ListFilesResponse(
             files=[await _shown(grant, row) for row in readable], page=PageInfo(next_token=more)
         )
+
+    async def some(self, group_id: str, file_ids: Sequence[str]) -> api.BatchGetFilesResponse:
+        """Those of these files that are the group's and the caller's to see. Recorded as the list is."""
+        sight = await self._guard.sight(rpc.caller(), group_id, Action.READ)
+        async with self._database.read() as tx:
+            rows = await queries.files_by_id(tx, group_id, file_ids)
+        readable = [row for row in rows if _is_for(sight, row)]
+        grant = await self._guard.enter(sight, [_object(row) for row in readable])
+        return api.BatchGetFilesResponse(files=[await _shown(grant, row) for row in readable])
 
     async def download(self, file_id: str, offset: int, length: int) -> AsyncIterator[api.DownloadFileResponse]:
         """The file, then its bytes. Whoever loses the right to them gets none from then on.

@@ -50,6 +50,7 @@ class Post:
     id: str = ""
     group_id: str = ""
     texts: Mapping[str, Text] = field(default_factory=lambda: MappingProxyType({}))
+    file_ids: tuple[str, ...] = ()
 
     @property
     def level(self) -> Level:
@@ -67,6 +68,7 @@ class PublishPost:
     body: Sealed
     level: Level
     mentioned_ids: tuple[str, ...] = ()
+    file_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,7 @@ def decide(command: Command, post: Post) -> tuple[Message, ...]:
                     body=command.body,
                     level=command.level,
                     mentioned_ids=command.mentioned_ids,
+                    file_ids=command.file_ids,
                 ),
             )
         case _ if not post.id:
@@ -209,7 +212,7 @@ def evolve(post: Post, event: Message) -> Post:
     match event:
         case PostPublished():
             own = MappingProxyType({"": Text(event.author_id, event.level)})
-            return Post(event.post_id, event.group_id, own)
+            return Post(event.post_id, event.group_id, own, tuple(event.file_ids))
         case CommentAdded():
             return _with(post, event.comment_id, Text(event.author_id, event.level))
         case PostWithdrawn() if "" in post.texts:

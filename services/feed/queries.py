@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.common.moments import microseconds
 from services.feed.parts import Upload
-from services.feed.views import FILES, GROUPS, MENTIONS, REACTIONS, REVISIONS, TEXTS
+from services.feed.views import ATTACHMENTS, FILES, GROUPS, MENTIONS, REACTIONS, REVISIONS, TEXTS
 
 Key = tuple[str, str]
 """Post and comment; the comment is empty for the post's own text."""
@@ -37,6 +37,8 @@ class TextRow:
     reactions: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Who reacted, by emoji."""
     comment_count: int = 0
+    file_ids: Sequence[str] = ()
+    """Files that stand with a post, in order."""
 
     @property
     def key(self) -> Key:
@@ -99,6 +101,12 @@ async def files(tx: AsyncConnection, visible: Visible, before: int | None, limit
     if before is not None:
         seen.append(FILES.c.position < before)
     query = sa.select(FILES).where(*seen).order_by(FILES.c.position.desc()).limit(limit)
+    return [FileRow(**row) for row in (await tx.execute(query)).mappings()]
+
+
+async def files_by_id(tx: AsyncConnection, group_id: str, file_ids: Sequence[str]) -> list[FileRow]:
+    """Those of these files that are the group's."""
+    query = sa.select(FILES).where(FILES.c.file_id.in_(file_ids), FILES.c.group_id == group_id)
     return [FileRow(**row) for row in (await tx.execute(query)).mappings()]
 
 
@@ -196,11 +204,16 @@ async def _texts(
         .group_by(TEXTS.c.post_id)
     )
     counts: dict[str, int] = {row.post_id: row.comments for row in await tx.execute(counting)}
+    attached: defaultdict[str, list[str]] = defaultdict(list)
+    standing = sa.select(ATTACHMENTS).where(ATTACHMENTS.c.post_id.in_(post_ids)).order_by(ATTACHMENTS.c.place)
+    for row in await tx.execute(standing):
+        attached[row.post_id].append(row.file_id)
     return [
         TextRow(
             **row,
             reactions=reactions.get((row["post_id"], row["comment_id"]), {}),
             comment_count=0 if row["comment_id"] else counts.get(row["post_id"], 0),
+            file_ids=() if row["comment_id"] else attached.get(row["post_id"], ()),
         )
         for row in found
     ]

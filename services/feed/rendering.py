@@ -69,6 +69,7 @@ def row_of(
         erased=False,
         position=0,
         reactions=by_emoji,
+        file_ids=() if comment_id or text.withdrawn else post.file_ids,
         comment_count=0 if comment_id else sum(not one.withdrawn for id, one in post.texts.items() if id),
     )
 
@@ -102,6 +103,7 @@ def post(row: TextRow, body: str | Erased | None, reader_id: str, history: Seque
         reactions=reactions(row.reactions, reader_id),
         comment_count=row.comment_count,
         history=history,
+        file_ids=row.file_ids,
     )
 
 

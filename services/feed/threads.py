@@ -30,14 +30,14 @@ class Threads:
         self._guard = guard
         self._clock = clock
 
-    async def publish(self, group_id: str, body: str, mentioned: Sequence[str]) -> TextRow:
+    async def publish(self, group_id: str, body: str, mentioned: Sequence[str], file_ids: Sequence[str]) -> TextRow:
         """Publishes a post; the row that it becomes."""
         sight = await self._guard.sight(rpc.caller(), group_id, Action.WRITE)
         self._refuse_strangers(sight, mentioned)
         post_id = _id(group_id)
         sealed = await self._guard.seal(sight, body, place(events.PostPublished.DESCRIPTOR.full_name, post_id))
         author_id = sight.caller.person_id
-        command = PublishPost(post_id, group_id, author_id, sealed, sight.level, tuple(mentioned))
+        command = PublishPost(post_id, group_id, author_id, sealed, sight.level, tuple(mentioned), tuple(file_ids))
         post, at = await self._execute(post_id, command)
         return row_of(post, "", mentioned, written_at=at)
 

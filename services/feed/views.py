@@ -1,5 +1,5 @@
 """What queries read: texts (posts and comments) with their revisions, reactions, mentions, files,
-and who belongs where.
+what stands with posts, and who belongs where.
 
 Bodies stay sealed; `body_type` names the event that they were sealed for. Times are microseconds since 1970, UTC. A
 post's own text has an empty comment id.
@@ -81,6 +81,13 @@ FILES = sa.Table(
     sa.Column("position", sa.BigInteger, nullable=False),
     sa.Index("feed_files_v1_by_group", "group_id", "position"),
 )
+ATTACHMENTS = sa.Table(
+    "feed_attachments_v1",
+    METADATA,
+    sa.Column("post_id", sa.String(36), primary_key=True),
+    sa.Column("place", sa.Integer, primary_key=True, autoincrement=False),  # among the post's, from 0
+    sa.Column("file_id", sa.String(36), nullable=False),
+)
 GROUPS = GroupTables("feed", METADATA)
 
 Statements = Sequence[Statement]
@@ -92,7 +99,7 @@ def reduce(event: Event) -> Statements:
     """The statements that bring the tables from before `event` to after it; () for events of no interest."""
     match event.message:
         case feed.PostPublished() as post:
-            return _written((post.post_id, ""), post, event, group_id=post.group_id)
+            return (*_written((post.post_id, ""), post, event, group_id=post.group_id), *_attached(post))
         case feed.CommentAdded() as comment:
             return _written((comment.post_id, comment.comment_id), comment, event)
         case feed.PostEdited() as edited:
@@ -100,7 +107,8 @@ def reduce(event: Event) -> Statements:
         case feed.CommentEdited() as edited:
             return _edited((edited.post_id, edited.comment_id), edited.body, list(edited.mentioned_ids), event)
         case feed.PostWithdrawn() as withdrawn:
-            return _withdrawn((withdrawn.post_id, ""))
+            its_files = sa.delete(ATTACHMENTS).where(ATTACHMENTS.c.post_id == withdrawn.post_id)
+            return (*_withdrawn((withdrawn.post_id, "")), its_files)
         case feed.CommentWithdrawn() as withdrawn:
             return _withdrawn((withdrawn.post_id, withdrawn.comment_id))
         case feed.ReactionAdded() as added:
@@ -169,6 +177,14 @@ def _mention(key: Key, person_id: str, position: int) -> sa.Executable:
     there = sa.exists().where(*_of(TEXTS, key))
     row = {"person_id": person_id, "post_id": key[0], "comment_id": key[1], "position": position}
     return insert_if(there, MENTIONS, row)
+
+
+def _attached(post: feed.PostPublished) -> Statements:
+    # Only to a text that can be read: with what is gone, erased or withdrawn, nothing stands.
+    readable = (TEXTS.c.erased.is_(False), TEXTS.c.withdrawn.is_(False))
+    there = sa.exists().where(*_of(TEXTS, (post.post_id, "")), *readable)
+    rows = [{"post_id": post.post_id, "place": place, "file_id": id} for place, id in enumerate(post.file_ids)]
+    return [insert_if(there, ATTACHMENTS, row) for row in rows]
 
 
 def _edited(key: Key, body: Sealed, mentioned_ids: list[str], event: Event) -> Statements:
@@ -241,10 +257,13 @@ def _file(added: feed.FileAdded, event: Event) -> Statement:
     )
 
 
+_OF_POSTS = (REVISIONS, REACTIONS, MENTIONS, ATTACHMENTS)
+
+
 def _group_gone(group_id: str) -> Statements:
     posts = sa.select(TEXTS.c.post_id).where(TEXTS.c.group_id == group_id)
     return (
-        *(sa.delete(table).where(table.c.post_id.in_(posts)) for table in (REVISIONS, REACTIONS, MENTIONS)),
+        *(sa.delete(table).where(table.c.post_id.in_(posts)) for table in _OF_POSTS),
         sa.delete(TEXTS).where(TEXTS.c.group_id == group_id),
         sa.delete(FILES).where(FILES.c.group_id == group_id),
     )
@@ -255,8 +274,10 @@ def _author_gone(group_id: str, author_id: str) -> Statements:
     revised = sa.exists().where(
         TEXTS.c.post_id == REVISIONS.c.post_id, TEXTS.c.comment_id == REVISIONS.c.comment_id, *theirs
     )
+    posts = sa.select(TEXTS.c.post_id).where(*theirs, TEXTS.c.comment_id == "")
     return (
         sa.delete(REVISIONS).where(revised),
+        sa.delete(ATTACHMENTS).where(ATTACHMENTS.c.post_id.in_(posts)),
         sa.update(TEXTS).where(*theirs).values(body=None, erased=True),
         sa.update(FILES)
         .where(FILES.c.group_id == group_id, FILES.c.author_id == author_id)

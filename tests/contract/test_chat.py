@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -302,6 +303,23 @@ async def test_author_or_moderator_withdraw_a_message_for_good(chat: Chat) -> No
     await refused(chat.edit(awa, room_id, one, "back"), "CHT-06")
     await refused(chat.react(ben, room_id, one, "+1"), "CHT-06")
     assert types(await chat.events(room_id)) == ["MessageSent", "MessageSent", "MessageWithdrawn", "MessageWithdrawn"]
+
+
+async def test_files_stand_with_a_message_in_the_history_and_live_until_it_is_withdrawn(chat: Chat) -> None:
+    awa, ben = person(), person()
+    room_id = await chat.open(awa, await chat.house.group(awa, ben))
+    ids = [str(uuid.uuid4()) for _ in range(10)]
+    async with chat.listening(ben) as listening:
+        request = api.SendMessageRequest(room_id=room_id, body="see", file_ids=ids)
+        sent = await chat.house.call(chat.stub.SendMessage, awa, request)
+        while not (frame := await listening.news()).HasField("message"):
+            pass
+        assert frame.message.file_ids == ids
+    assert [list(one.file_ids) for one in await chat.messages(ben, room_id)] == [ids]
+    await chat.withdraw(awa, room_id, sent.message_id)
+    assert [list(one.file_ids) for one in await chat.messages(ben, room_id)] == [[]]
+    request.file_ids.append(str(uuid.uuid4()))
+    await refused(chat.house.call(chat.stub.SendMessage, awa, request), "RPC-02")
 
 
 async def test_reactions_are_counted_and_taken_back(chat: Chat) -> None:

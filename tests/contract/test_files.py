@@ -266,6 +266,39 @@ async def test_an_upload_that_became_no_file_is_deleted_after_a_day_and_files_st
     assert await files.download(ada, file.id) == b"file"
 
 
+async def test_files_stand_with_a_post_and_each_reader_sees_of_them_what_they_may(files: Files) -> None:
+    ada, bo = person(), person()
+    group, other = await files.house.group(ada, bo), await files.house.group(ada, bo)
+    here = [await files.add(ada, group, b"x", name=name) for name in ("one.txt", "two.txt", "gone.txt")]
+    elsewhere = await files.add(ada, other, b"x")
+    ids = [one.id for one in (*here, elsewhere)]
+    posted = api.PublishPostRequest(group_id=group, body="see", file_ids=ids)
+    answer = (await files.house.call(files.stub.PublishPost, ada, posted)).post
+    assert answer.file_ids == ids
+    await files.withdraw(ada, here[2].id)
+    edit = api.EditPostRequest(post_id=answer.id, body="see these")
+    assert (await files.house.call(files.stub.EditPost, ada, edit)).post.file_ids == ids
+
+    (post,) = (await files.house.call(files.stub.ListGroupPosts, bo, api.ListGroupPostsRequest(group_id=group))).posts
+    assert post.file_ids == ids
+    asked = api.BatchGetFilesRequest(group_id=group, file_ids=[*post.file_ids, str(uuid.uuid4())])
+    found = {one.id: one for one in (await files.house.call(files.stub.BatchGetFiles, bo, asked)).files}
+    assert {id: (one.description.name, one.withdrawn) for id, one in found.items()} == {
+        here[0].id: ("one.txt", False),
+        here[1].id: ("two.txt", False),
+        here[2].id: ("", True),
+    }
+    read = (await files.house.accesses(group))[-1]
+    assert (read.reader_id, read.action) == (bo, ACTION_READ)
+    assert [one.type for one in read.objects] == ["file"]
+    await refused(files.house.call(files.stub.BatchGetFiles, person(), asked), "ACC-01")
+
+    await files.house.call(files.stub.WithdrawPost, ada, api.WithdrawPostRequest(post_id=post.id))
+    (post,) = (await files.house.call(files.stub.ListGroupPosts, bo, api.ListGroupPostsRequest(group_id=group))).posts
+    assert list(post.file_ids) == []
+    assert await files.download(bo, here[0].id) == b"x"
+
+
 async def test_neither_name_nor_content_is_anywhere_in_clear(
     files: Files, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -148,6 +148,7 @@ _FEED = {
     "AddFile": Row({**_IN_GROUP, "upload_id": _UPLOAD, **_EMPTY_FILE}, "member", GROUP),
     "UploadPart": Row({**_IN_GROUP, "upload_id": _UPLOAD, "index": 1, "data": "aG9zdGlsZQ=="}, "member", GROUP),
     "ListFiles": Row(_IN_GROUP, "member", GROUP),
+    "BatchGetFiles": Row({**_IN_GROUP, "file_ids": ["$file"]}, "member", GROUP),
     "DownloadFile": Row({"file_id": "$file"}, "member", FILE),
     "WithdrawFile": Row({"file_id": "$file"}, "member", FILE),
     "WithdrawComment": Row(_ON_COMMENT, "member", POST),

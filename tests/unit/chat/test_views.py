@@ -16,7 +16,7 @@ from regard.chat.v1 import events_pb2 as chat
 from regard.common.v1.common_pb2 import LEVEL_CONFIDENTIAL, Sealed
 from regard.groups.v1 import events_pb2 as groups
 
-from services.chat.views import MARKS, MESSAGES, METADATA, REACTIONS, ROOMS, reduce
+from services.chat.views import ATTACHMENTS, MARKS, MESSAGES, METADATA, REACTIONS, ROOMS, reduce
 from services.common.moments import microseconds
 from tests.unit.tables import AT, History, Row, Tables, tables
 
@@ -33,6 +33,7 @@ def view() -> Iterator[Tables]:
 
 
 def sent(message_id: str = "m", author: str = "awa", **more: object) -> tuple[str, Message]:
+    more.setdefault("file_ids", ["file-1", "file-2"])
     return TALK, chat.MessageSent(
         message_id=message_id,
         room_id="r",
@@ -136,6 +137,24 @@ def test_what_was_withdrawn_does_not_come_back(view: Tables) -> None:
 def test_changes_named_in_another_room_change_nothing(view: Tables) -> None:
     view.given(History.of([sent(), *(("talk-other", message) for _, message in (withdrawn(), edited()))]))
     assert only(view, MESSAGES)["position"] == 100
+
+
+def attached(view: Tables) -> list[tuple[object, object, object]]:
+    return [(row["message_id"], row["place"], row["file_id"]) for row in view.rows(ATTACHMENTS)]
+
+
+def test_files_stand_with_a_message_until_it_is_withdrawn_and_do_not_come_back(view: Tables) -> None:
+    elsewhere = ("talk-other", chat.MessageWithdrawn(message_id="m", room_id="other"))
+    view.given(History.of([sent(), edited(), elsewhere, erased("ben"), sent("n", file_ids=["file-3"])]))
+    assert attached(view) == [("m", 0, "file-1"), ("m", 1, "file-2"), ("n", 0, "file-3")]
+    view.given(History.of([withdrawn(), sent()]))
+    assert attached(view) == [("n", 0, "file-3")]
+
+
+@pytest.mark.parametrize("end", [erased("awa"), deleted()])
+def test_nothing_stands_with_what_is_gone(view: Tables, end: tuple[str, Message]) -> None:
+    view.given(History.of([sent(), end, sent()]))
+    assert attached(view) == []
 
 
 def test_reactions_come_and_go_and_count_as_changes(view: Tables) -> None:

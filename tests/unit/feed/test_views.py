@@ -16,7 +16,7 @@ from regard.feed.v1 import events_pb2 as feed
 from regard.groups.v1 import events_pb2 as groups
 
 from services.common.moments import microseconds
-from services.feed.views import MENTIONS, METADATA, REACTIONS, REVISIONS, TEXTS, reduce
+from services.feed.views import ATTACHMENTS, MENTIONS, METADATA, REACTIONS, REVISIONS, TEXTS, reduce
 from tests.unit.tables import AT, History, Row, Tables, tables
 
 GROUP, POST = "group-g", "post-p"
@@ -35,6 +35,7 @@ def sealed(text: str) -> Sealed:
 
 
 def published(author: str = "awa", mentions: tuple[str, ...] = (), **more: object) -> Happened:
+    more.setdefault("file_ids", ["file-1", "file-2"])
     return POST, feed.PostPublished(
         post_id="p",
         group_id="g",
@@ -89,6 +90,10 @@ def erased(author: str = "awa") -> Happened:
 
 def texts(view: Tables) -> dict[str, Row]:
     return {str(row["comment_id"]): row for row in view.rows(TEXTS)}
+
+
+def attached(view: Tables) -> list[tuple[object, object]]:
+    return [(row["place"], row["file_id"]) for row in view.rows(ATTACHMENTS)]
 
 
 def mentions(view: Tables) -> list[tuple[object, object, object]]:
@@ -180,6 +185,19 @@ def test_of_a_deleted_group_nothing_is_left_nor_comes(view: Tables) -> None:
     everything = [published(mentions=("ben",)), commented(mentions=("awa",)), reaction(), reaction("c"), edited()]
     view.given(History.of([*everything, deleted(), *everything]))
     assert [view.rows(table) for table in (TEXTS, REVISIONS, REACTIONS, MENTIONS)] == [[], [], [], []]
+
+
+def test_files_stand_with_a_post_until_it_is_withdrawn_and_do_not_come_back(view: Tables) -> None:
+    view.given(History.of([published(), edited(), withdrawn("c"), erased("ben")]))
+    assert attached(view) == [(0, "file-1"), (1, "file-2")]
+    view.given(History.of([withdrawn(), published()]))
+    assert attached(view) == []
+
+
+@pytest.mark.parametrize("end", [erased("awa"), deleted()])
+def test_nothing_stands_with_what_is_gone(view: Tables, end: Happened) -> None:
+    view.given(History.of([published(), end, published()]))
+    assert attached(view) == []
 
 
 AUTHORS, KEYS, COMMENTS = some.sampled_from(["awa", "ben"]), some.sampled_from(["", "c"]), some.just("c")

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import random
+import secrets
 from pathlib import Path
 
 import pytest
@@ -148,3 +149,42 @@ def test_a_file_is_dropped_a_large_one_is_told_and_one_is_cancelled(visit: Enter
     page.get_by_role("button", name="Annuler long.txt").click()
     expect(page.get_by_role("progressbar")).to_have_count(0)
     expect(line(page, "long.txt")).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "button", "text"),
+    [
+        ("", "Quelque chose à retenir", "Publier", ".post"),
+        ("/chat", "Dire quelque chose", "Envoyer", ".said"),
+    ],
+)
+def test_files_stand_with_what_is_written_until_they_are_withdrawn(
+    visit: Enter, line2: str, path: str, field: str, button: str, text: str
+) -> None:
+    leo, camille = visit("leo"), visit("camille")
+    page, other, word = leo.page, camille.page, secrets.token_hex(8)
+    for one in (leo, camille):
+        one.open(f"/groups/{line2}{path}")
+        expect(one.page.locator(text).first).to_be_visible()
+    for name in ("plan", "brouillon"):
+        sent = {"name": f"{name}-{word}.txt", "mimeType": "text/plain", "buffer": name.encode()}
+        page.locator("main input[type=file]").first.set_input_files(sent)
+        expect(page.get_by_role("button", name=f"Retirer {name}-{word}.txt")).to_be_visible()
+    page.get_by_role("button", name=f"Retirer brouillon-{word}.txt").click()
+    expect(page.get_by_text(f"brouillon-{word}.txt")).to_have_count(0)
+    page.get_by_label(field).fill(f"Avec un fichier : {word}")
+    page.get_by_role("button", name=button).click()
+    written = page.locator(text, has_text=word)
+    expect(written.get_by_role("list", name="Fichiers joints")).to_contain_text(f"plan-{word}.txt")
+    if not path:
+        camille.open(f"/groups/{line2}")
+    received = other.locator(text, has_text=word)
+    received.get_by_role("button", name=f"Le voir plan-{word}.txt").click()
+    expect(received.get_by_role("region", name=f"plan-{word}.txt")).to_have_text("plan")
+    assert camille.barriers() == leo.barriers() == []
+    files_of(leo, line2)
+    line(page, f"plan-{word}.txt").get_by_role("button", name="Retirer").click()
+    page.get_by_role("button", name="Le retirer pour tout le monde").click()
+    expect(line(page, f"plan-{word}.txt")).to_have_count(0)
+    leo.open(f"/groups/{line2}{path}")
+    expect(page.locator(text, has_text=word)).to_contain_text("(fichier retiré)")

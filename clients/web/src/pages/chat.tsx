@@ -67,8 +67,8 @@ function Conversation({ room }: { room: Room }) {
   useMarkRead(room.id, last?.sequence);
   if (read.isPending) return <Loading />;
   if (read.error && !read.data) return <Refused error={read.error} retry={() => void read.refetch()} />;
-  const send = async (body: string, key: string) => {
-    await chat.sendMessage({ roomId: room.id, body }, { headers: { "idempotency-key": key } });
+  const send = async (body: string, key: string, fileIds: string[]) => {
+    await chat.sendMessage({ roomId: room.id, body, fileIds }, { headers: { "idempotency-key": key } });
     // The stream brings it; without one, it is asked for.
     if (connection.state !== "live") await queries.invalidateQueries({ queryKey: ["messages", room.id] });
   };
@@ -92,7 +92,15 @@ function Conversation({ room }: { room: Room }) {
           <Trans>This room is closed to writing.</Trans>
         </p>
       ) : (
-        <Composer groupId={room.groupId} draft={room.id} label={t`Say something`} button={t`Send`} most={10_000} send={send} />
+        <Composer
+          groupId={room.groupId}
+          draft={room.id}
+          label={t`Say something`}
+          button={t`Send`}
+          most={10_000}
+          attaches
+          send={send}
+        />
       )}
     </>
   );

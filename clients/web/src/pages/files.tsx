@@ -115,7 +115,10 @@ function Withdraw({ file, name }: { file: GroupFile; name: string }) {
   const [asked, ask] = useState(false);
   const withdrawing = useMutation({
     mutationFn: () => feed.withdrawFile({ fileId: file.id }),
-    onSuccess: () => queries.invalidateQueries({ queryKey: ["files", file.groupId] }),
+    onSuccess: async () => {
+      await queries.invalidateQueries({ queryKey: ["files", file.groupId] });
+      await queries.invalidateQueries({ queryKey: ["attached", file.groupId] });
+    },
   });
   return (
     <>

@@ -77,7 +77,8 @@ function Write() {
           label={t`Something worth keeping`}
           button={t`Publish`}
           most={20_000}
-          send={(body, key) => publish(group.id, body, key)}
+          attaches
+          send={(body, key, fileIds) => publish(group.id, body, key, fileIds)}
         />
       )}
     </>

@@ -32,7 +32,8 @@ export function Posts() {
         label={t`Something worth keeping`}
         button={t`Publish`}
         most={20_000}
-        send={(body, key) => publish(groupId, body, key)}
+        attaches
+        send={(body, key, fileIds) => publish(groupId, body, key, fileIds)}
       />
       <Paged read={read} none={posts.length === 0} empty={<Trans>Nothing has been posted in this group yet.</Trans>}>
         {posts.map((post) => (
@@ -44,7 +45,7 @@ export function Posts() {
 }
 
 /** Publishes a post; every list that it stands in is read again. */
-export async function publish(groupId: string, body: string, key: string): Promise<void> {
-  await feed.publishPost({ groupId, body }, { headers: { "idempotency-key": key } });
+export async function publish(groupId: string, body: string, key: string, fileIds: string[]): Promise<void> {
+  await feed.publishPost({ groupId, body, fileIds }, { headers: { "idempotency-key": key } });
   await queries.invalidateQueries({ queryKey: ["posts"] });
 }

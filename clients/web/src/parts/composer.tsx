@@ -4,8 +4,12 @@ import { Plural, Trans, useLingui } from "@lingui/react/macro";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { type KeyboardEvent, useEffect, useRef, useState } from "react";
-import { groups, newKey } from "../api/calls.ts";
+import { feed, groups, newKey } from "../api/calls.ts";
+import { queries } from "../app/queries.ts";
+import type { File as GroupFile } from "../gen/regard/feed/v1/feed_pb.ts";
+import { Of, visible } from "./file-words.tsx";
 import { Refused } from "./states.tsx";
+import { ChooseFiles, Underway, useUploads } from "./uploads.tsx";
 
 type Written = {
   groupId: string;
@@ -14,11 +18,16 @@ type Written = {
   label: string;
   button: string;
   most: number;
+  /** Whether files of the group may stand with it. */
+  attaches?: boolean;
   /** `key` makes sending twice send once. */
-  send: (body: string, key: string) => Promise<unknown>;
+  send: (body: string, key: string, fileIds: string[]) => Promise<unknown>;
 };
 
-export function Composer({ groupId, draft, label, button, most, send }: Written) {
+/** Files with one text. */
+const MOST_FILES = 10;
+
+export function Composer({ groupId, draft, label, button, most, attaches = false, send }: Written) {
   const { t } = useLingui();
   const place = `regard-draft-${draft}`;
   const [body, setBody] = useState(() => sessionStorage.getItem(place) ?? "");
@@ -27,15 +36,23 @@ export function Composer({ groupId, draft, label, button, most, send }: Written)
     if (body) sessionStorage.setItem(place, body);
     else sessionStorage.removeItem(place);
   }, [body, place]);
+  const [files, setFiles] = useState<GroupFile[]>([]);
+  const uploads = useUploads(groupId, (file) => {
+    setFiles((before) => [...before, file]);
+    void queries.invalidateQueries({ queryKey: ["files", groupId] });
+  });
+  const isWaiting = uploads.sending.some((one) => one.error === undefined);
+  const isReady = body.trim() !== "" && !isWaiting && files.length <= MOST_FILES;
   const sending = useMutation({
-    mutationFn: () => send(body, key.current),
+    mutationFn: () => send(body, key.current, files.map((file) => file.id)),
     onSuccess: () => {
       setBody("");
+      setFiles([]);
       key.current = newKey();
     },
   });
   const submit = () => {
-    if (body.trim() && !sending.isPending) sending.mutate();
+    if (isReady && !sending.isPending) sending.mutate();
   };
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) submit();
@@ -59,14 +76,57 @@ export function Composer({ groupId, draft, label, button, most, send }: Written)
           onKeyDown={onKeyDown}
         />
       </label>
+      {attaches && (
+        <>
+          <Chosen files={files} drop={(id) => setFiles((before) => before.filter((one) => one.id !== id))} />
+          <Underway uploads={uploads} />
+          {files.length > MOST_FILES && (
+            <p role="alert">
+              <Trans>{MOST_FILES} files at most stand with one text.</Trans>
+            </p>
+          )}
+        </>
+      )}
       {sending.error && <Refused error={sending.error} />}
       <div className="row">
-        <button type="submit" aria-disabled={sending.isPending || !body.trim()}>
+        <button type="submit" aria-disabled={sending.isPending || !isReady}>
           {button}
         </button>
+        {attaches && <ChooseFiles label={t`Attach files…`} add={uploads.add} />}
         <span className="quiet">{t`Ctrl+Enter sends`}</span>
       </div>
     </form>
+  );
+}
+
+/** What will stand with the text. It is in the group's files already. */
+function Chosen({ files, drop }: { files: GroupFile[]; drop: (id: string) => void }) {
+  const { t } = useLingui();
+  const withdrawing = useMutation({
+    mutationFn: async (file: GroupFile) => {
+      await feed.withdrawFile({ fileId: file.id });
+      drop(file.id);
+      await queries.invalidateQueries({ queryKey: ["files", file.groupId] });
+    },
+  });
+  if (files.length === 0) return null;
+  return (
+    <>
+      <ul className="files" aria-label={t`Files attached`}>
+        {files.map((file) => (
+          <li key={file.id} className="row">
+            <bdi className="name">{visible(file.description?.name ?? "")}</bdi>
+            <button type="button" className="plain" onClick={() => withdrawing.isPending || withdrawing.mutate(file)}>
+              <Trans>Withdraw</Trans> <Of name={visible(file.description?.name ?? "")} />
+            </button>
+          </li>
+        ))}
+      </ul>
+      {withdrawing.error && <Refused error={withdrawing.error} />}
+      <p className="quiet">
+        <Trans>They are among the group’s files already.</Trans>
+      </p>
+    </>
   );
 }
 

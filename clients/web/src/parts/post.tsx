@@ -7,6 +7,7 @@ import { useState } from "react";
 import { feed } from "../api/calls.ts";
 import { queries } from "../app/queries.ts";
 import type { Comment, Post } from "../gen/regard/feed/v1/feed_pb.ts";
+import { Attached } from "./attached.tsx";
 import { Composer } from "./composer.tsx";
 import { Moment } from "./moments.tsx";
 import { useNames } from "./names.ts";
@@ -36,6 +37,7 @@ export function PostCard({ post, author, group }: { post: Post; author: string; 
         <Moment at={post.publishedAt} />
       </p>
       <Said {...post} edited={post.editedAt !== undefined} />
+      <Attached groupId={post.groupId} ids={post.fileIds} />
       <p className="meta">
         <button type="button" className="plain" aria-expanded={opened} onClick={() => open(!opened)}>
           {post.commentCount ? <Plural value={post.commentCount} one="# comment" other="# comments" /> : <Trans>Comment</Trans>}

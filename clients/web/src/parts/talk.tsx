@@ -6,6 +6,7 @@
 import { Trans, useLingui } from "@lingui/react/macro";
 import { memo, type RefObject, useEffect, useLayoutEffect, useRef, useState } from "react";
 import type { Message } from "../gen/regard/chat/v1/chat_pb.ts";
+import { Attached } from "./attached.tsx";
 import { Moment } from "./moments.tsx";
 import { Said } from "./said.tsx";
 
@@ -60,6 +61,7 @@ const Line = memo(function Line({ message, author, mine }: { message: Message; a
         <Moment at={message.sentAt} />
       </p>
       <Said {...message} edited={message.editedAt !== undefined} />
+      <Attached groupId={message.groupId} ids={message.fileIds} />
       {message.reactions.length > 0 && (
         <p className="meta">
           <span>{message.reactions.map((one) => `${one.emoji} ${one.count}`).join("  ")}</span>

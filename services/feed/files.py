@@ -29,6 +29,7 @@ from services.feed.parts import PART_BYTES, Parts, Upload, count_of
 from services.feed.queries import FileRow, Visible
 from services.feed.refusals import DAMAGED, INCOMPLETE, NO_SUCH_FILE
 from services.feed.threads import TOPIC
+from services.feed.views import METADATA
 
 ABANDONED = timedelta(days=1)
 """An upload to which nothing came for that long is deleted."""
@@ -36,6 +37,7 @@ LONGEST_S = 20.0
 """How long one download goes on; a grant lives longer than that, and its reader asks again for the rest."""
 _PASS_S = 300.0
 _AT_ONCE = 500
+_A_PASS = 10 * _AT_ONCE
 _TYPE = events.FileAdded.DESCRIPTOR.full_name
 
 _log = logger(__name__)
@@ -62,6 +64,7 @@ class Files:
         self._database = database
         self._parts = parts
         self._clock = clock
+        self._looked_up_to = ""
 
     async def upload(self, group_id: str, upload_id: str, part: int, data: bytes) -> None:
         """Seals and keeps one part."""
@@ -149,19 +152,29 @@ class Files:
         """Tidies up for ever."""
         while True:
             try:
+                await self._database.create(METADATA)  # views that are lost are being made again meanwhile
                 await self.tidy()
             except Refused as refused:
                 _log.warning("files wait to be tidied up", exc_info=refused)
             await asyncio.sleep(_PASS_S)
 
     async def tidy(self) -> None:
-        """Deletes the parts of what was withdrawn or erased, and uploads that nobody made a file of."""
-        after = ""
-        while some := await self._parts.uploads(after, _AT_ONCE):
-            over = await self._database.look(lambda tx, some=some: queries.files_over(tx, some))  # type: ignore[misc]
+        """Deletes uploads that nobody made a file of, and the parts of what was withdrawn or erased.
+
+        Of all files it looks at the next ones only, so that a pass does not take longer the more there are.
+        """
+        before_us = microseconds(self._clock() - ABANDONED)
+        while some := await self._parts.abandoned(before_us, _AT_ONCE):
             for upload in some:
-                await self._tidy(upload, over=upload.file_id in over)
-            after = some[-1].file_id
+                await self._settle(upload.file_id)
+        for _ in range(_A_PASS // _AT_ONCE):
+            some = await self._parts.uploads(self._looked_up_to, _AT_ONCE)
+            over = await self._database.look(lambda tx, some=some: queries.files_over(tx, some))  # type: ignore[misc]
+            for file_id in over:
+                await self._parts.delete(file_id)
+            self._looked_up_to = some[-1].file_id if len(some) == _AT_ONCE else ""
+            if not self._looked_up_to:
+                return
 
     @property
     def check(self) -> Check:
@@ -181,15 +194,12 @@ class Files:
 
         return Check("files against their parts", {"en": "files, all whole", "fr": "fichiers, tous entiers"}, run)
 
-    async def _tidy(self, upload: Upload, *, over: bool) -> None:
-        abandoned = upload.touched_at_us < microseconds(self._clock() - ABANDONED)
-        if over:
-            await self._parts.delete(upload.file_id)
-        elif not upload.added and abandoned:
-            if (await self._store.load(_stream(upload.file_id))).events:
-                await self._parts.added(upload.file_id)
-            else:
-                await self._parts.delete(upload.file_id)
+    async def _settle(self, file_id: str) -> None:
+        """Deletes an abandoned upload, or notes that it is a file after all: killed before the vault was told."""
+        if (await self._store.load(_stream(file_id))).events:
+            await self._parts.added(file_id)
+        else:
+            await self._parts.delete(file_id)
 
     async def _verify(self, sight: Sight, file_id: str, request: api.AddFileRequest) -> None:
         caller = sight.caller

@@ -11,9 +11,13 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert  # SQLite's compiler understands its ON CONFLICT too
 
 from services.common.database import Database
+from services.feed.refusals import TOO_MUCH_UNFINISHED
 
 PART_BYTES = 512 * 1024
 """Of every part but the last; the contract says so too."""
+
+MOST_UNFINISHED = 1024
+"""Parts of uploads of one person to one group of which no file was made yet: 512 MiB."""
 
 METADATA = sa.MetaData()
 
@@ -26,6 +30,16 @@ UPLOADS = sa.Table(
     sa.Column("touched_at_us", sa.BigInteger, nullable=False),
     sa.Column("added", sa.Boolean, nullable=False),  # known to be a file, and no upload under way
 )
+# Of few rows at any time, however many files there are.
+_UNFINISHED = UPLOADS.c.added.is_(False)
+sa.Index(
+    "file_uploads_unfinished",
+    UPLOADS.c.author_id,
+    UPLOADS.c.group_id,
+    sqlite_where=_UNFINISHED,
+    postgresql_where=_UNFINISHED,
+)
+sa.Index("file_uploads_abandoned", UPLOADS.c.touched_at_us, sqlite_where=_UNFINISHED, postgresql_where=_UNFINISHED)
 PARTS = sa.Table(
     "file_parts",
     METADATA,
@@ -58,7 +72,7 @@ class Parts:
         self._vault = vault
 
     async def put(self, upload: Upload, part: int, sealed: bytes) -> None:
-        """Keeps a part, unless it is there."""
+        """Keeps a part, unless it is there. Raises Refused (FED-10)."""
         row = {
             "file_id": upload.file_id,
             "group_id": upload.group_id,
@@ -72,9 +86,16 @@ class Parts:
         )
         one = insert(PARTS).values(file_id=upload.file_id, part=part, sealed=sealed).on_conflict_do_nothing()
 
+        unfinished = (
+            sa.select(sa.func.count())
+            .select_from(UPLOADS.join(PARTS))
+            .where(UPLOADS.c.author_id == upload.author_id, UPLOADS.c.group_id == upload.group_id, _UNFINISHED)
+        )
+
         def work(tx: sa.Connection) -> None:
             tx.execute(touched)
-            tx.execute(one)
+            if tx.execute(one).rowcount and tx.scalars(unfinished).one() > MOST_UNFINISHED:
+                raise TOO_MUCH_UNFINISHED()
 
         await self._vault.write(work)
 
@@ -99,6 +120,12 @@ class Parts:
         """Says that a file was made of it."""
         statement = sa.update(UPLOADS).where(UPLOADS.c.file_id == file_id).values(added=True)
         await self._vault.write(lambda tx: tx.execute(statement))
+
+    async def abandoned(self, before_us: int, limit: int) -> Sequence[Upload]:
+        """Some uploads of which no file is known, and to which nothing has come since then."""
+        query = sa.select(UPLOADS).where(_UNFINISHED, UPLOADS.c.touched_at_us < before_us).limit(limit)
+        async with self._vault.read() as tx:
+            return [Upload(**row) for row in (await tx.execute(query)).mappings()]
 
     async def uploads(self, after: str, limit: int) -> Sequence[Upload]:
         """Some of all uploads, by id."""

@@ -74,3 +74,11 @@ DAMAGED = refusal(
     remedy_en="Tell whoever runs Regard: a backup of the vaults has it.",
     remedy_fr="Prévenez les personnes qui exploitent Regard : une sauvegarde des coffres le contient.",
 )
+TOO_MUCH_UNFINISHED = refusal(
+    "FED-10",
+    Kind.RESOURCE_EXHAUSTED,
+    en="You have 512 MiB of unfinished uploads in this group, so no more is taken.",
+    fr="Vous avez 512 Mio d’envois inachevés dans ce groupe : rien de plus n’est accepté.",
+    remedy_en="Finish them, or wait: what nothing comes to for a day is deleted.",
+    remedy_fr="Terminez-les, ou attendez : ce qui ne reçoit rien pendant un jour est supprimé.",
+)

@@ -17,6 +17,7 @@ from regard.common.v1.common_pb2 import PageRequest, Sealed
 from regard.feed.v1 import feed_pb2 as api
 from regard.feed.v1.feed_pb2_grpc import FeedServiceStub
 
+from services.feed import files as upkeep
 from services.feed import parts
 from services.feed.parts import PART_BYTES, PARTS, UPLOADS
 from services.feed.service import build
@@ -264,6 +265,44 @@ async def test_an_upload_that_became_no_file_is_deleted_after_a_day_and_files_st
     await files.tidy()
     assert await files.kept() == 1
     assert await files.download(ada, file.id) == b"file"
+
+
+async def test_unfinished_uploads_of_a_person_to_a_group_are_limited_until_they_are_files_or_abandoned(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "MOST_UNFINISHED", 3)
+    ada, bo = person(), person()
+    group, other = await files.house.group(ada, bo), await files.house.group(ada)
+    first = await files.upload(ada, group, some(2 * PART_BYTES))
+    second = await files.upload(ada, group, b"third")
+    await refused(files.upload(ada, group, b"fourth"), "FED-10")
+    await files.upload(ada, group, b"third", second)  # a repeat takes nothing more
+    await files.upload(bo, group, b"his own")
+    await files.upload(ada, other, b"elsewhere")
+    assert await files.kept(UPLOADS) == 4
+    await files.add(ada, group, some(2 * PART_BYTES), upload_id=first)
+    await files.upload(ada, group, some(2 * PART_BYTES))
+    await refused(files.upload(ada, group, b"fourth"), "FED-10")
+    files.house.clock.move(days=1, seconds=1)
+    await files.tidy()
+    assert await files.kept() == 2
+    await files.upload(ada, group, some(3 * PART_BYTES))
+
+
+async def test_a_pass_of_upkeep_looks_at_some_files_and_the_next_at_others(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "_AT_ONCE", 2)
+    monkeypatch.setattr(upkeep, "_A_PASS", 2)
+    ada = person()
+    group = await files.house.group(ada)
+    for file in sorted([await files.add(ada, group, b"x") for _ in range(5)], key=lambda file: file.id):
+        await files.withdraw(ada, file.id)
+    left = []
+    for _ in range(4):
+        await files.tidy()
+        left.append(await files.kept(UPLOADS))
+    assert left == [3, 1, 0, 0]
 
 
 async def test_files_stand_with_a_post_and_each_reader_sees_of_them_what_they_may(files: Files) -> None:

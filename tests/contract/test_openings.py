@@ -76,7 +76,7 @@ async def test_every_entry_is_counted_and_every_group_sees_it(audit: Audit, tmp_
     direct = await audit.group(awa, ben, kind=GROUP_KIND_DIRECT)
     gone = await audit.group(awa, ben, **EVERYONE)
     for group_id in (*working, direct, gone):
-        await audit.read(ben, group_id, post(f"p {group_id}", awa))
+        await audit.read(ben, group_id, post(group_id, awa))
     await in_the_log(audit, *((ben, group_id) for group_id in (*working, direct, gone)))
     await audit.write(f"group-{gone}", GroupDeleted(group_id=gone, deleted_by=awa))
     mine = forgetting(audit)

@@ -17,6 +17,7 @@ from services.common.internalkey import BadInternalKey
 from services.common.masterkey import BadMasterKey
 from services.common.settings import BadSettings, Settings, load_settings, misspelt
 from services.common.telemetry import open_telemetry
+from services.companion import BESIDE, join_first_process
 from services.installation import PartDied, Plan, builds, discover, open_at_rest, open_installation
 
 _DESCRIPTION = "Runs parts of Regard in this process until Ctrl-C. / Lance des parties de Regard jusqu’à Ctrl-C."
@@ -28,6 +29,8 @@ _PARTS = {
     "gateway": "Envoy, before the services that the settings name",
     "check": "compares views with events, the ledger with its streams, content with keys, while Regard runs or after",
 }
+_COMPANIONS = ("audit",)
+"""What `all` runs in a second process: much work, which no other service waits for."""
 _COMPARED: Mapping[Language, str] = {"en": "rows, as the events say", "fr": "lignes, comme le disent les événements"}
 _MOST_DIFFERENCES = 20
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -37,9 +40,13 @@ def main(arguments: Sequence[str]) -> int:
     """Runs the targets; the exit status: 0 when asked to stop, 1 when something is refused or dies."""
     services = discover()
     language = terminal_language(os.environ)
-    targets = _parser(services).parse_args(arguments).target
+    parsed = _parser(services).parse_args(arguments)
+    targets = parsed.target
     try:
-        settings = load_settings()
+        settings = _settings(beside=parsed.beside)
+        if parsed.beside:
+            with open_telemetry(settings, "+".join(targets)):
+                return _run(_serve_beside(settings, targets))
         plan = _plan(targets, services)
         for sentence in misspelt(os.environ):
             _tell(sentence)
@@ -55,11 +62,19 @@ def main(arguments: Sequence[str]) -> int:
         return _fail(_described(refused, language))
     except OSError as error:
         if error.errno == errno.EADDRINUSE:  # all others that listen say so themselves
-            address = f"0.0.0.0:{load_settings().metrics_port}"
+            address = f"0.0.0.0:{_settings(beside=parsed.beside).metrics_port}"
             return _fail(_described(refusals.CANNOT_LISTEN(part="metrics", address=address), language))
         # What opens files and ports elsewhere says more; this is what is left.
         folder, reason = str(error.filename or load_settings().data), error.strerror or type(error).__name__
         return _fail(_described(refusals.DATA_UNUSABLE(folder=folder, reason=reason), language))
+
+
+def _settings(*, beside: bool) -> Settings:
+    """The environment's; a companion has the same, and gives its measures on the next port."""
+    settings = load_settings()
+    if beside and settings.metrics_port:
+        return settings.model_copy(update={"metrics_port": settings.metrics_port + 1})
+    return settings
 
 
 def terminal_language(environment: Mapping[str, str]) -> Language:
@@ -78,6 +93,7 @@ def _parser(services: Iterable[str]) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("target", nargs="+", metavar="TARGET")
+    parser.add_argument(BESIDE, action="store_true", help=argparse.SUPPRESS)
     return parser
 
 
@@ -90,8 +106,11 @@ def _plan(targets: Sequence[str], services: Collection[str]) -> Plan | None:
     if "check" in targets:
         return None
     everything = "all" in targets
+    chosen = builds(targets, everything=everything)
+    companions = _COMPANIONS if everything else ()
     return Plan(
-        services=builds(targets, everything=everything),
+        services={name: build for name, build in chosen.items() if name not in companions},
+        companions=companions,
         relays=everything or "relay" in targets,
         gateway=everything or "gateway" in targets,
         eventstore="eventstore" in targets,
@@ -108,14 +127,31 @@ async def _serve(settings: Settings, plan: Plan, language: Language) -> int:
 
     _prepare(settings.data)
     async with open_installation(settings, plan, say) as installation:
-        # What a start leaves behind stays: the collector need not look through it again and again.
-        gc.collect()
-        gc.freeze()
+        _keep_what_was_made()
         _tell(f"{'Ready' if language == 'en' else 'Prêt'} {installation.url}".rstrip())
         for line in installation.welcome:
             _tell(line)
         await asyncio.Event().wait()
     return 0
+
+
+async def _serve_beside(settings: Settings, services: Sequence[str]) -> int:
+    """Runs services beside the process that started this one, until cancelled."""
+    plan = Plan(services=builds(services, everything=False), embedded=True)
+    async with (
+        join_first_process() as first,
+        open_installation(first.settings(settings), plan, lambda _en, _fr: None, kafka=first.kafka) as installation,
+    ):
+        _keep_what_was_made()
+        first.tell(installation.addresses)
+        await asyncio.Event().wait()
+    return 0
+
+
+def _keep_what_was_made() -> None:
+    """What a start leaves behind stays: the collector need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 async def _check(settings: Settings, language: Language) -> int:

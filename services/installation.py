@@ -2,8 +2,8 @@
 
 The same code runs everything on a laptop and one service on a server: a Plan says which parts, the settings say where.
 
-open   embedded event store, embedded Kafka -> kernel -> relays -> HTTP, gRPC -> projections, tasks -> gateway
-close  gateway, gRPC, HTTP -> all that runs -> kernel -> embedded servers; a part that dies closes everything
+open   embedded servers -> kernel -> relays -> HTTP, gRPC -> companion -> projections, tasks -> gateway
+close  gateway, companion, gRPC, HTTP -> all that runs -> kernel -> embedded servers; a part that dies closes everything
 """
 
 import asyncio
@@ -26,6 +26,7 @@ from services.common.relay import Relay
 from services.common.rpc import RpcServer
 from services.common.settings import Settings
 from services.common.telemetry import logger
+from services.companion import Companion, Surroundings
 from services.embedded.eventstore import FOLDER_IN_USE, EmbeddedEventStore, running_uri
 from services.embedded.kafka import EmbeddedKafka
 from services.gateway.gateway import Gateway, addresses_of, check_port
@@ -42,9 +43,13 @@ _log = logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Which parts run in this process. `embedded`: bring what the settings don't name, and listen on free ports."""
+    """Which parts run in this process. `embedded`: bring what the settings don't name, and listen on free ports.
+
+    `companions`: services that run beside it, in a process that it starts.
+    """
 
     services: Mapping[str, Build] = field(default_factory=dict)
+    companions: tuple[str, ...] = ()
     relays: bool = False
     gateway: bool = False
     eventstore: bool = False
@@ -59,6 +64,8 @@ class Installation:
     settings: Settings
     kernel: Kernel | None
     services: tuple[Service, ...]
+    addresses: Mapping[str, str]
+    """host:port of all that answers, by the name that the settings know it by."""
     url: str
     """Where people reach it; empty without a gateway."""
     welcome: tuple[str, ...]
@@ -124,9 +131,12 @@ def _say_nothing(_en: str, _fr: str) -> None:
 
 
 @contextlib.asynccontextmanager
-async def open_installation(settings: Settings, plan: Plan, say: Say) -> AsyncIterator[Installation]:
+async def open_installation(
+    settings: Settings, plan: Plan, say: Say, *, kafka: Kafka | None = None
+) -> AsyncIterator[Installation]:
     """Runs the plan's parts until the block ends. If one dies, the block is cancelled and PartDied is raised.
 
+    `kafka`: how to reach the one that the settings name, where they can't say it all.
     Raises Refused if something can't be opened; then all the rest is closed again.
     """
     if plan.gateway:
@@ -135,7 +145,7 @@ async def open_installation(settings: Settings, plan: Plan, say: Say) -> AsyncIt
         check_port(settings.host, settings.port)
     try:
         async with contextlib.AsyncExitStack() as parts:
-            servers = await _open_servers(parts, settings, plan, say)
+            servers = await _open_servers(parts, settings, plan, say, kafka)
             settings, kernel = servers.settings, await _open_kernel(parts, servers, plan)
             async with asyncio.TaskGroup() as group:
                 tasks = _Tasks(group)
@@ -188,9 +198,10 @@ class _Servers:
     store: EventStore | None = None
 
 
-async def _open_servers(parts: contextlib.AsyncExitStack, settings: Settings, plan: Plan, say: Say) -> _Servers:
+async def _open_servers(
+    parts: contextlib.AsyncExitStack, settings: Settings, plan: Plan, say: Say, kafka: Kafka | None = None
+) -> _Servers:
     """Opens the embedded servers that are wanted."""
-    kafka: Kafka | None = None
     store: EventStore | None = None
     if plan.eventstore or (plan.embedded and not settings.eventstore_uri):
         node = EmbeddedEventStore(settings.data / "eventstore", settings.eventstore_port)
@@ -232,7 +243,7 @@ async def _start(
     say: Say,
 ) -> Installation:
     services: tuple[Service, ...] = ()
-    http: dict[str, str] = {}
+    addresses: Mapping[str, str] = settings.address
     if kernel and plan.relays:
         for file in contracts.event_files():
             tasks.start(f"relay {file.service}", Relay(kernel.store, kernel.kafka, file).run())
@@ -240,7 +251,9 @@ async def _start(
         services = tuple(build(settings, kernel) for build in plan.services.values())
         http = await _serve_http(doors, tasks, settings, services, plan)
         server = await _serve_rpc(doors, kernel, services, plan)
-        say(f"services: {', '.join(plan.services)}", f"services : {', '.join(plan.services)}")
+        companion = await _start_companion(doors, tasks, kernel, plan) if plan.companions else None
+        names = ", ".join((*plan.services, *plan.companions))
+        say(f"services: {names}", f"services : {names}")
         # Tasks may read the tables before there is anything in them.
         for service in services:
             for projection in service.projections:
@@ -252,9 +265,13 @@ async def _start(
         await _catch_up(tasks, kernel, services)
         if server:
             await server.set_serving(True)
+        if companion:
+            kernel.addresses.update(await companion.ready())
+            doors.callback(tasks.start(companion.name, companion.ended()).cancel)
+        addresses = {**kernel.addresses, **http}
         say("views: up to date", "vues : à jour")
-    url = await _open_gateway(doors, tasks, settings, kernel, http) if plan.gateway else ""
-    return Installation(settings, kernel, services, url, await _welcome(services))
+    url = await _open_gateway(doors, tasks, settings, addresses) if plan.gateway else ""
+    return Installation(settings, kernel, services, addresses, url, await _welcome(services))
 
 
 async def _welcome(services: Iterable[Service]) -> tuple[str, ...]:
@@ -329,17 +346,22 @@ async def _catch_up(tasks: _Tasks, kernel: Kernel, services: Iterable[Service]) 
         await runner.caught_up.wait()
 
 
+async def _start_companion(doors: contextlib.AsyncExitStack, tasks: _Tasks, kernel: Kernel, plan: Plan) -> Companion:
+    """Starts the services beside this process, which then come up to date while those here do."""
+    companion = await doors.enter_async_context(Companion(plan.companions))
+    bell = kernel.kafka.bell
+    companion.tell(Surroundings.of(kernel.settings, kernel.addresses, kafka_embedded=bell is not None))
+    if bell:
+        doors.callback(tasks.start(f"{companion.name} bell", companion.pass_on(bell)).cancel)
+    return companion
+
+
 async def _open_gateway(
-    doors: contextlib.AsyncExitStack,
-    tasks: _Tasks,
-    settings: Settings,
-    kernel: Kernel | None,
-    http: Mapping[str, str],
+    doors: contextlib.AsyncExitStack, tasks: _Tasks, settings: Settings, addresses: Mapping[str, str]
 ) -> str:
-    """Starts Envoy before what runs here and what the settings name; gives its URL."""
-    found = {**settings.address, **(kernel.addresses if kernel else {}), **http}
-    addresses = addresses_of(settings.model_copy(update={"address": found}))
-    gateway = await doors.enter_async_context(Gateway(settings, addresses, settings.port))
+    """Starts Envoy before these addresses; gives its URL."""
+    found = addresses_of(settings.model_copy(update={"address": addresses}))
+    gateway = await doors.enter_async_context(Gateway(settings, found, settings.port))
     doors.callback(tasks.start("gateway", gateway.closed()).cancel)
     return settings.url
 

@@ -58,3 +58,11 @@ NOTHING_TO_CHECK = refusal(
     remedy_en="Set REGARD_DATA to the folder of the installation to check.",
     remedy_fr="Réglez REGARD_DATA sur le dossier de l’installation à vérifier.",
 )
+COMPANION_ENDED = refusal(
+    "RUN-08",
+    Kind.UNAVAILABLE,
+    en="Regard has not started, because “{services}”, which runs beside it, did not: the lines above say why.",
+    fr="Regard n’a pas démarré, parce que « {services} », lancé à côté, ne l’a pas fait : voir les lignes ci-dessus.",
+    remedy_en="Follow what they say, and start it again.",
+    remedy_fr="Suivez ce qu’elles indiquent, puis relancez-le.",
+)

@@ -82,6 +82,11 @@ class Product:
         """Process id of its gateway."""
         return next(pid for pid, name in children(self.child.pid).items() if "envoy" in name)
 
+    @property
+    def companion(self) -> int:
+        """Process id of the services beside it."""
+        return next(pid for pid, name in children(self.child.pid).items() if "python" in name)
+
     def kill(self) -> None:
         """kill -9, and wait until nothing of it is left."""
         left = children(self.child.pid)

@@ -12,7 +12,7 @@ import contextlib
 import logging
 import ssl
 import uuid
-from collections.abc import Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -33,6 +33,8 @@ from services.common.ids import Position, StreamName
 from services.common.settings import Settings, bad_value
 
 Headers = Sequence[tuple[str, bytes]]
+Hear = Callable[[str, Mapping[int, int]], None]
+"""Takes a topic, and before which offsets its partitions end."""
 
 POSITION_DIGITS = 20
 _REQUEST_TIMEOUT_MS = 10_000
@@ -69,26 +71,32 @@ class Bell:
 
     def __init__(self) -> None:
         self._ends: dict[TopicPartition, int] = {}
-        self._ears: list[Ear] = []
+        self._told: list[Hear] = []
 
     def ring(self, topic: str, ends: Mapping[int, int]) -> None:
         """These partitions of the topic now end before these offsets."""
         for partition, end in ends.items():
             self._ends[TopicPartition(topic, partition)] = end
-        for ear in self._ears:
-            ear.hear(topic, ends)
+        for hear in self._told:
+            hear(topic, ends)
+
+    @contextlib.contextmanager
+    def told(self, hear: Hear) -> Iterator[None]:
+        """Calls this at each ring until the block ends; first for what the topics hold already."""
+        for part, end in self._ends.items():
+            hear(part.topic, {part.partition: end})
+        self._told.append(hear)
+        try:
+            yield
+        finally:
+            self._told.remove(hear)
 
     @contextlib.contextmanager
     def heard(self, topics: Collection[str]) -> Iterator[Ear]:
         """Listens for these topics until the block ends; first for what they hold already."""
         ear = Ear(topics)
-        for part, end in self._ends.items():
-            ear.hear(part.topic, {part.partition: end})
-        self._ears.append(ear)
-        try:
+        with self.told(ear.hear):
             yield ear
-        finally:
-            self._ears.remove(ear)
 
 
 class Ear:

@@ -267,7 +267,11 @@ class Settings(BaseSettings):
     ] = "info"
     metrics_port: Annotated[
         Port,
-        Explained("Port for Prometheus metrics; 0 for none.", "Port des mesures Prometheus ; 0 pour aucun.", *_PORT),
+        Explained(
+            "Port for Prometheus metrics; 0 for none. What “all” runs beside it has the next one.",
+            "Port des mesures Prometheus ; 0 pour aucun. Ce que « all » lance à côté a le suivant.",
+            *_PORT,
+        ),
     ] = 0
     listen: Annotated[
         Mapping[str, str],

@@ -66,6 +66,11 @@ def _library() -> ctypes.CDLL:
     return library
 
 
+def reached(bootstrap: str, bell: Bell, *, session_timeout_ms: int = SESSION_TIMEOUT_MS) -> Kafka:
+    """How to reach an embedded Kafka, also that of another process; `bell` is rung for what is published there."""
+    return Kafka(bootstrap, WAIT_MS, session_timeout_ms, topics_exist=True, bell=bell)
+
+
 class EmbeddedKafka:
     """One broker that listens on a free port of loopback from construction until `close`."""
 
@@ -87,14 +92,9 @@ class EmbeddedKafka:
                 raise NO_EMBEDDED_KAFKA()
 
     def connection(self, *, session_timeout_ms: int = SESSION_TIMEOUT_MS) -> Kafka:
-        """How to reach it."""
-        return Kafka(
-            bootstrap=self._library.rd_kafka_mock_cluster_bootstraps(self._cluster).decode(),
-            wait_ms=WAIT_MS,
-            session_timeout_ms=session_timeout_ms,
-            topics_exist=True,
-            bell=self._bell,
-        )
+        """How to reach it from this process."""
+        bootstrap = self._library.rd_kafka_mock_cluster_bootstraps(self._cluster).decode()
+        return reached(bootstrap, self._bell, session_timeout_ms=session_timeout_ms)
 
     def expire(self, topic: str, partition: int, before: int) -> None:
         """Forgets the records of a partition below the offset `before`, as retention does."""

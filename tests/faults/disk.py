@@ -10,7 +10,7 @@ from typing import Protocol
 
 import pytest
 
-from tests.product import Product
+from tests.product import Product, children
 
 _SIZE = "64m"
 _CHUNK_BYTES = 65_536
@@ -56,11 +56,12 @@ class SmallFiles:
 
     @staticmethod
     def _limit(product: Product, most_bytes: int | None) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            _, hard = resource.prlimit(product.child.pid, resource.RLIMIT_FSIZE)
-            resource.prlimit(
-                product.child.pid, resource.RLIMIT_FSIZE, (hard if most_bytes is None else most_bytes, hard)
-            )
+        # Not Envoy, which the signal of such a limit ends.
+        beside = (pid for pid, name in children(product.child.pid).items() if "envoy" not in name)
+        for pid in (product.child.pid, *beside):
+            with contextlib.suppress(ProcessLookupError):
+                _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+                resource.prlimit(pid, resource.RLIMIT_FSIZE, (hard if most_bytes is None else most_bytes, hard))
 
 
 @contextlib.contextmanager

@@ -22,7 +22,8 @@ def resident_mib(started: Product) -> dict[str, float]:
     for pid in processes(started.child.pid):
         name = Path(f"/proc/{pid}/comm").read_text().strip()
         line = next(one for one in Path(f"/proc/{pid}/status").read_text().splitlines() if one.startswith("VmRSS"))
-        held["services" if pid == started.child.pid else name] = int(line.split()[1]) / 1024
+        own = {started.child.pid: "services", started.companion: "services beside"}
+        held[own.get(pid, name)] = int(line.split()[1]) / 1024
     return held
 
 

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from services.common import contracts
-from tests.product import Product, alive
+from tests.product import Product, alive, free_port
 
 
 @pytest.fixture
@@ -38,10 +38,10 @@ def test_it_starts_answers_and_stops_when_asked(start: Callable[..., Product], n
     assert httpx.get(f"{url}/healthz").status_code == 200
     assert httpx.get(f"{url}/v1/people/me").status_code == 401
     assert httpx.get(f"{url}/v1/auth/jwks").json()["keys"]
-    envoy = process.envoy
+    others = (process.envoy, process.companion)
     process.child.send_signal(number)
     assert process.ended() == 0
-    assert not alive(envoy)
+    assert not any(map(alive, others))
     assert process.err.read_text() == "", "a start and a stop without trouble say nothing on stderr"
 
 
@@ -49,10 +49,10 @@ def test_it_starts_answers_and_stops_when_asked(start: Callable[..., Product], n
 def test_killed_it_leaves_nothing_and_starts_again(start: Callable[..., Product]) -> None:
     first = start("all")
     first.ready()
-    envoy = first.envoy
+    others = (first.envoy, first.companion)
     first.child.kill()
     first.ended()
-    first.until(lambda: not alive(envoy))
+    first.until(lambda: not any(map(alive, others)))
     second = start("all", REGARD_DATA=str(first.data))
     assert httpx.get(f"{second.ready()}/v1/auth/jwks").json()["keys"]
     second.child.send_signal(signal.SIGINT)
@@ -70,6 +70,28 @@ def test_when_the_gateway_dies_the_process_ends_and_says_so(start: Callable[...,
     assert (
         process.err.read_text().splitlines()[-1].startswith("RUN-01 Regard has stopped, because its part “gateway” did")
     )
+
+
+@pytest.mark.slow
+def test_when_what_runs_beside_it_dies_the_process_ends_and_says_so(start: Callable[..., Product]) -> None:
+    process = start("all")
+    process.ready()
+    envoy = process.envoy
+    os.kill(process.companion, signal.SIGKILL)
+    assert process.ended() == 1
+    assert not alive(envoy)
+    last = process.err.read_text().splitlines()[-1]
+    assert last.startswith("RUN-01 Regard has stopped, because its part “audit” did")
+
+
+def test_what_runs_beside_it_says_why_it_does_not_start(start: Callable[..., Product]) -> None:
+    port = free_port()
+    with socket.create_server(("0.0.0.0", port + 1)):  # where measures are given
+        process = start("all", REGARD_METRICS_PORT=str(port))
+        assert process.ended() == 1
+    why, then = process.err.read_text().splitlines()
+    assert why.startswith(f"RUN-04 “metrics” can’t listen on 0.0.0.0:{port + 1}")
+    assert then.startswith("RUN-08 Regard has not started, because “audit”, which runs beside it, did not")
 
 
 @pytest.mark.slow
@@ -96,8 +118,7 @@ def test_traces_and_measures_are_given_to_those_who_ask_and_name_nobody(start: C
         def log_message(self, *_: object) -> None:
             pass
 
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        metrics_port = free.getsockname()[1]
+    metrics_port = free_port()
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Collector) as collector:
         threading.Thread(target=collector.serve_forever, daemon=True).start()
         process = start(
@@ -107,14 +128,17 @@ def test_traces_and_measures_are_given_to_those_who_ask_and_name_nobody(start: C
         )
         address = {"email": "nobody@planted.example", "password": "planted-secret"}
         assert httpx.post(f"{process.ready()}/v1/auth:signIn", json=address).status_code == 401
-        measures = httpx.get(f"http://127.0.0.1:{metrics_port}/metrics").text
+        measures, beside = (
+            httpx.get(f"http://127.0.0.1:{port}/metrics").text for port in (metrics_port, metrics_port + 1)
+        )
         process.child.send_signal(signal.SIGINT)
         assert process.ended() == 0
         collector.shutdown()
     told = b"".join(posted)
     assert b"regard.identity.v1.AuthService/SignIn" in told
     assert 'method="regard.identity.v1.AuthService/SignIn"' in measures
-    told += measures.encode() + process.err.read_bytes() + process.out.read_bytes()
+    assert "ledger_v1" in beside
+    told += measures.encode() + beside.encode() + process.err.read_bytes() + process.out.read_bytes()
     assert b"planted" not in told
 
 

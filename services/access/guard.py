@@ -53,7 +53,7 @@ GRANT_LIFE_S = 30.0
 STALE_OPEN_S = 300.0
 """How long open groups stay readable while the event store does not answer."""
 
-_ACTS = frozenset({Action.SEARCH, Action.EXPORT, Action.SEARCH_LEDGER})
+_ACTS = frozenset({Action.SEARCH, Action.EXPORT, Action.SEARCH_LEDGER, Action.EXPORT_LEDGER})
 """Recorded whatever they find, even nothing."""
 
 _RECORDED_AS = {
@@ -65,6 +65,7 @@ _RECORDED_AS = {
     Action.EXPORT: audit.ACTION_EXPORT,
     Action.READ_LEDGER: audit.ACTION_READ_LEDGER,
     Action.SEARCH_LEDGER: audit.ACTION_SEARCH_LEDGER,
+    Action.EXPORT_LEDGER: audit.ACTION_EXPORT,
     Action.IMPORT: audit.ACTION_IMPORT,
 }
 
@@ -205,7 +206,7 @@ class Guard:
         A break-glass is for the purpose for which it was opened, whatever is given here. Raises Refused: ACC-07 without
         purpose where one is due, ACC-08 for objects that are not for this reader, ACC-09 if the record cannot be made.
         """
-        sight = await self._fresh(sight)
+        sight = await self.fresh(sight)
         if sight.action.right is Right.CONTENT and not all(_is_for(sight, one) for one in objects):
             raise refusals.NOT_FOR_YOU()
         if sight.opening:
@@ -227,7 +228,7 @@ class Guard:
         `replaces`: the level of the text that this one takes the place of. Raises Refused: ACC-13 when that level is
         more open than the group's, ACC-12 when the keys are destroyed, ACC-09 when an import cannot be recorded.
         """
-        sight = await self._fresh(sight)
+        sight = await self.fresh(sight)
         if replaces is not None and replaces < sight.level:
             raise refusals.MORE_CLOSED_NOW()
         match sight.action:
@@ -294,7 +295,8 @@ class Guard:
         except TimeoutError:
             raise refusals.CANNOT_CHECK() from None
 
-    async def _fresh(self, sight: Sight) -> Sight:
+    async def fresh(self, sight: Sight) -> Sight:
+        """The sight, taken anew once it has grown old, for what takes longer than a call. Raises Refused."""
         if sight.issuer is not self:
             raise ValueError("a sight is good with the guard that made it")
         if self._monotonic() - sight.taken_at_s <= SIGHT_LIFE_S:

@@ -43,7 +43,9 @@ PRIVILEGED = frozenset({READER_KIND_AUDITOR, READER_KIND_BREAK_GLASS, READER_KIN
 """Those who look by a role and not because they belong: always recorded, always with a purpose."""
 
 _UNRECORDED = frozenset({Action.WRITE, Action.MANAGE, Action.FIND})
-_RECORDED_EVERYWHERE = frozenset({Action.EXPORT, Action.READ_LEDGER, Action.SEARCH_LEDGER, Action.IMPORT})
+_RECORDED_EVERYWHERE = frozenset(
+    {Action.EXPORT, Action.READ_LEDGER, Action.SEARCH_LEDGER, Action.EXPORT_LEDGER, Action.IMPORT}
+)
 
 
 @dataclass(frozen=True, slots=True)

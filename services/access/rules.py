@@ -58,6 +58,7 @@ class Action(enum.Enum):
     EXPORT = "export"
     READ_LEDGER = "read_ledger"
     SEARCH_LEDGER = "search_ledger"
+    EXPORT_LEDGER = "export_ledger"
     WRITE = "write"
     MANAGE = "manage"
     IMPORT = "import"
@@ -72,6 +73,7 @@ class Action(enum.Enum):
 _TAKES = {
     Action.READ_LEDGER: Right.LEDGER,
     Action.SEARCH_LEDGER: Right.LEDGER_SEARCH,
+    Action.EXPORT_LEDGER: Right.LEDGER_SEARCH,
     Action.WRITE: Right.WRITE,
     Action.MANAGE: Right.MANAGE,
     Action.IMPORT: Right.IMPORT,

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 
 import grpc
+from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from regard.audit.v1 import audit_pb2 as pb
@@ -13,6 +14,7 @@ from regard.common.v1.common_pb2 import PageInfo, PageRequest
 from services.audit.auditors import Asked, Auditors, Why
 from services.audit.completeness import Completeness
 from services.audit.contests import ContestDesk
+from services.audit.export import Export
 from services.audit.ledger import Ledger, Part, Period
 from services.audit.opening import LogOpening
 from services.audit.queries import HOURS_PER_DAY, Day, Page
@@ -85,8 +87,16 @@ class LedgerApi(LedgerServiceServicer):
 class AuditQueryApi(AuditQueryServiceServicer):
     """The ledger, for auditors."""
 
-    def __init__(self, auditors: Auditors, trails: Trails, completeness: Completeness, opening: LogOpening) -> None:
+    def __init__(
+        self,
+        auditors: Auditors,
+        export: Export,
+        trails: Trails,
+        completeness: Completeness,
+        opening: LogOpening,
+    ) -> None:
         self._auditors = auditors
+        self._export = export
         self._trails = trails
         self._completeness = completeness
         self._opening = opening
@@ -116,6 +126,17 @@ class AuditQueryApi(AuditQueryServiceServicer):
             accesses=[entry(line, trail.contests) for line in trail.page.lines],
             page=_info(trail.page),
         )
+
+    async def ExportAccesses(
+        self, request: pb.ExportAccessesRequest, context: Context
+    ) -> AsyncIterator[pb.ExportAccessesResponse]:
+        query = pb.SearchAccessesRequest()
+        query.CopyFrom(request.query)
+        query.ClearField("page")
+        told = MessageToDict(query, preserving_proto_field_name=True)
+        async with aclosing(self._export.frames(rpc.caller(), _asked(query), told)) as frames:
+            async for frame in frames:
+                yield frame
 
     async def OpenLog(self, request: pb.OpenLogRequest, context: Context) -> AsyncIterator[pb.OpenLogResponse]:
         why = Why(request.purpose, request.purpose_reference)

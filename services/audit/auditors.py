@@ -53,27 +53,26 @@ class Auditors:
 
     async def search(self, caller: Caller, asked: Asked, part: Part) -> Page:
         """The accesses, newest first. Raises Refused: AUD-30, AUD-31; ACC-01 for a group that may not be searched."""
-        sights = await self._entered(caller, asked)
+        sights = await self.entered(caller, asked)
         async with self._database.read() as connection:
-            return await queries.lines(connection, _wanted(asked, sights), part.after, part.size)
+            return await queries.lines(connection, wanted(asked, sights), part.after, part.size)
 
     async def statistics(self, caller: Caller, asked: Asked) -> Collection[Day]:
         """How many there are, by day, newest first. Raises Refused like `search`."""
-        sights = await self._entered(caller, asked)
+        sights = await self.entered(caller, asked)
         async with self._database.read() as connection:
-            return await queries.days(connection, _wanted(asked, sights))
+            return await queries.days(connection, wanted(asked, sights))
 
-    async def _entered(self, caller: Caller, asked: Asked) -> Collection[Sight]:
-        """Sights of the groups, once each has the record that it was asked about."""
-        sights = await self._sights(caller, asked)
+    async def entered(self, caller: Caller, asked: Asked, action: Action = Action.SEARCH_LEDGER) -> Collection[Sight]:
+        """Sights of the groups, once each has the record that it was asked about. Raises Refused like `search`."""
+        sights = await self._sights(caller, asked, action)
         why = asked.why
         await asyncio.gather(*(self._guard.enter(one, (ledger_of(one),), why.purpose, why.reference) for one in sights))
         return sights
 
-    async def _sights(self, caller: Caller, asked: Asked) -> Collection[Sight]:
+    async def _sights(self, caller: Caller, asked: Asked, action: Action) -> Collection[Sight]:
         if asked.group_ids:
-            wanted = (self._guard.sight(caller, one, Action.SEARCH_LEDGER) for one in asked.group_ids)
-            return await asyncio.gather(*wanted)
+            return await asyncio.gather(*(self._guard.sight(caller, one, action) for one in asked.group_ids))
         if not asked.reader_id:
             raise GROUPS_OR_READER()
         async with self._database.read() as connection:
@@ -82,10 +81,11 @@ class Auditors:
         if len(group_ids) > MOST_GROUPS:
             raise TOO_MANY_GROUPS(most=str(MOST_GROUPS))
         # Where auditors may not search, as in direct conversations, they learn nothing of there being one.
-        return (await self._guard.sights(caller, group_ids, Action.SEARCH_LEDGER)).values()
+        return (await self._guard.sights(caller, group_ids, action)).values()
 
 
-def _wanted(asked: Asked, sights: Collection[Sight]) -> Wanted:
+def wanted(asked: Asked, sights: Collection[Sight]) -> Wanted:
+    """What was asked, in the groups of these sights."""
     return Wanted(
         {sight.group_id: by_name() for sight in sights},
         reader_id=asked.reader_id,

@@ -126,6 +126,13 @@ async def groups_read_by(connection: AsyncConnection, reader_id: str) -> Sequenc
     return (await connection.execute(found)).scalars().all()
 
 
+async def count(connection: AsyncConnection, wanted: Wanted, most: int) -> int:
+    """How many such accesses there are, counted to `most`."""
+    await _plan_for_these(connection)
+    found = sa.select(LEDGER.c.place).where(LEDGER.c.repeats.is_(False), *_conditions(wanted)).limit(most).subquery()
+    return int((await connection.execute(sa.select(sa.func.count()).select_from(found))).scalar_one())
+
+
 async def groups_of(connection: AsyncConnection, wanted: Wanted, limit: int) -> Sequence[str]:
     """The groups that hold such accesses, wherever they are; `wanted.shown` is not looked at."""
     found = sa.select(LEDGER.c.group_id).where(LEDGER.c.repeats.is_(False), *_about(wanted)).distinct().limit(limit)

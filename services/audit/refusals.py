@@ -186,6 +186,14 @@ ERASED_MEANWHILE = refusal(
     remedy_en="Begin again in a few seconds, with size 0.",
     remedy_fr="Recommencez dans quelques secondes, avec la taille 0.",
 )
+EXPORT_TOO_LARGE = refusal(
+    "AUD-60",
+    Kind.FAILED_PRECONDITION,
+    en="That is more than {most} accesses, which is as much as one export holds.",
+    fr="Cela fait plus de {most} accès, ce que contient au plus une exportation.",
+    remedy_en="Export a shorter period, or fewer groups at once.",
+    remedy_fr="Exportez une période plus courte, ou moins de groupes à la fois.",
+)
 NO_SUCH_CONTEST = refusal(
     "AUD-40",
     Kind.NOT_FOUND,

@@ -71,6 +71,7 @@ _THINGS: Mapping[str, tuple[Words, Words]] = {
     "message": (("a message", "un message"), ("{n} messages", "{n} messages")),
     "file": (("a file", "un fichier"), ("{n} files", "{n} fichiers")),
     "group": (_GROUP, _GROUP),
+    "ledger": (("the ledger", "le registre"), ("the ledger", "le registre")),
     "room": (("a room", "un salon"), ("{n} rooms", "{n} salons")),
 }
 _THING: tuple[Words, Words] = (("an item", "un élément"), ("{n} items", "{n} éléments"))

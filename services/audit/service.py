@@ -10,6 +10,7 @@ from services.audit.api import AuditQueryApi, LedgerApi
 from services.audit.auditors import Auditors
 from services.audit.completeness import Completeness
 from services.audit.contests import ContestDesk
+from services.audit.export import Export
 from services.audit.ledger import Ledger
 from services.audit.ledgercheck import ledger_against_streams
 from services.audit.log.transparency import TransparencyLog
@@ -26,6 +27,8 @@ def build(settings: Settings, kernel: Kernel) -> Service:
     guard, database, view = Guard.of(kernel), kernel.database("audit"), ledger()
     log, streams = TransparencyLog(settings, kernel), (kernel.store, database, kernel.clock)
     completeness = Completeness(guard, kernel.store, database, log.places(), kernel.clock)
+    auditors = Auditors(guard, database)
+    export = Export(guard, database, auditors, log, kernel.clock)
     contests = ContestDesk(guard, log, kernel.store, kernel.codec, kernel.clock)
     trails = Trails(guard, kernel.store, kernel.codec, database, contests, kernel.clock)
     return Service(
@@ -37,7 +40,7 @@ def build(settings: Settings, kernel: Kernel) -> Service:
             ),
             (
                 add_AuditQueryServiceServicer_to_server,
-                AuditQueryApi(Auditors(guard, database), trails, completeness, LogOpening(guard, log)),
+                AuditQueryApi(auditors, export, trails, completeness, LogOpening(guard, log)),
             ),
         ),
         projections=(view,),

@@ -177,6 +177,7 @@ _LEDGER = {
 _AUDIT = {
     "SearchAccesses": Row(_SEARCH, "auditor", ROLE),
     "GetStatistics": Row({"query": _SEARCH}, "auditor", ROLE),
+    "ExportAccesses": Row({"query": _SEARCH}, "auditor", ROLE),
     "CheckCompleteness": Row(_SEARCH, "auditor", ROLE),
     "GetBreakGlassTrail": Row(
         {**_NAMED, "purpose": "PURPOSE_INTERNAL_AUDIT", "purpose_reference": "hostile"}, "", ROLE

@@ -59,6 +59,32 @@ def test_an_access_is_proved_to_whoever_trusts_the_policy(company: Company, tmp_
     assert "NOT VERIFIED" in refused.output
 
 
+def test_an_auditor_exports_what_verifies_without_regard(company: Company, tmp_path: Path) -> None:
+    regard, folder = Command(company, tmp_path / "config"), tmp_path / "kept" / "2026-17"
+    group = done(regard("id", "Ligne 2", who="leo")).strip()
+    asked = ("audit", "export", str(folder), "--group", group, "--reference", "2026-17")
+    assert "RPC-07" in regard(*asked, who="leo").output
+    assert "regard trust" in done(regard(*asked, who="awa"))
+    assert folder.stat().st_mode & 0o77 == 0
+    assert all(file.stat().st_mode & 0o77 == 0 for file in folder.rglob("*"))
+    again = regard(*asked, who="awa")
+    assert (again.exit_code, "is there already" in again.output) == (2, True)
+    assert [path.name for path in folder.parent.iterdir()] == ["2026-17"]
+    done(regard("trust"))
+    # Nobody answers at this address: verifying needs nobody.
+    assert done(regard("verify", str(folder), url="http://127.0.0.1:9")).count("✓") == 3
+    said = json.loads(done(regard("--json", "verify", str(folder), url="http://127.0.0.1:9")))
+    assert (said["verified"], said["query"]["purpose_reference"]) == (True, "2026-17")
+    period = ("--from", "2020-01-01", "--to", "2020-01-02T12:00+02:00")
+    told = done(regard("audit", "export", str(folder.with_name("none")), *asked[3:], *period, who="awa"))
+    assert "0 accesses are in the log" in told
+    assert regard("audit", "export", str(folder.with_name("bad")), *asked[3:], "--from", "monday").exit_code == 2
+    (folder / "accesses.csv").write_text("changed")
+    refused = regard("verify", str(folder))
+    assert refused.exit_code == 1
+    assert "VER-15" in refused.output
+
+
 def test_another_policy_is_not_trusted_in_its_place(company: Company, tmp_path: Path) -> None:
     regard = Command(company, tmp_path / "config")
     done(regard("trust"))

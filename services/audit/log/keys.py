@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from regard_client.verify.checkpoint import Checkpoint, open_checkpoint
+from regard_client.verify.export import statement
 from regard_client.verify.keys import SigningKey, Type, VerifierKey
 from regard_client.verify.notes import Note
 from services.audit.log import records
@@ -41,6 +42,11 @@ class LogKeys:
         """The checkpoint as it is published, with a signature of each key."""
         text = str(checkpoint)
         return bytes(Note(text, (self.ed25519.sign(text), self.mldsa44.sign(text, at_s))))
+
+    def sign_export(self, manifest: bytes) -> bytes:
+        """A signed note about an export, by the key that every tool reads: `regard_client.verify.export`."""
+        text = statement(self.origin, manifest)
+        return bytes(Note(text, (self.ed25519.sign(text),)))
 
     def opened(self, published: bytes) -> Checkpoint:
         """A checkpoint that this log signed with both keys. Raises Unverified for anything else."""

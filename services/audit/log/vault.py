@@ -5,7 +5,7 @@ They lie in audit's vault, which survives power loss and is backed up: nothing e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 
 import sqlalchemy as sa
@@ -216,6 +216,26 @@ class Vault:
         row = await self._database.look(lambda tx: tx.execute(found).first())
         return _row(row) if row else None
 
+    async def find_all(self, access_ids: Collection[str]) -> dict[tuple[str, str], tuple[Row, int | None]]:
+        """The records of accesses themselves by group and access, each with its leaf; None where it is none yet."""
+        run = (
+            sa.select(RUNS.c.first_row)
+            .where(RUNS.c.first_row <= RECORDS.c.number)
+            .order_by(RUNS.c.first_row.desc())
+            .limit(1)
+            .correlate(RECORDS)
+            .scalar_subquery()
+        )
+        wanted = sa.select(RECORDS, run.label("run")).where(RECORDS.c.access_id.in_(list(access_ids)))
+
+        def found(tx: sa.Connection) -> dict[tuple[str, str], tuple[Row, int | None]]:
+            rows = tx.execute(wanted.order_by(RECORDS.c.number.desc())).all()  # the first of each is set last
+            in_runs = sa.select(RUNS).where(RUNS.c.first_row.in_({row.run for row in rows}))
+            runs = {one.first_row: one for one in tx.execute(in_runs)}
+            return {(row.group_id, row.access_id): (_row(row), _leaf(runs.get(row.run), row.number)) for row in rows}
+
+        return await self._database.look(found)
+
     async def row(self, number: int) -> Row | None:
         """The row of that number."""
         found = sa.select(RECORDS).where(RECORDS.c.number == number)
@@ -225,10 +245,14 @@ class Vault:
     async def leaf_of(self, number: int) -> int | None:
         """Which leaf a row is; None while it is none."""
         run = sa.select(RUNS).where(RUNS.c.first_row <= number).order_by(RUNS.c.first_row.desc()).limit(1)
-        found = await self._database.look(lambda tx: tx.execute(run).first())
-        if found is None or number >= found.first_row + found.rows:
-            return None
-        return int(found.first_leaf + number - found.first_row)
+        return _leaf(await self._database.look(lambda tx: tx.execute(run).first()), number)
+
+
+def _leaf(run: sa.Row[tuple[object, ...]] | None, number: int) -> int | None:
+    """Which leaf a row is, by the last run that begins before it."""
+    if run is None or number >= run.first_row + run.rows:
+        return None
+    return int(run.first_leaf + number - run.first_row)
 
 
 def _row(row: sa.Row[tuple[object, ...]]) -> Row:

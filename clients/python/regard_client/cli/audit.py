@@ -1,5 +1,9 @@
 """What auditors ask of the ledger: each question says why, and the groups that it concerns see that it was asked."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,6 +22,7 @@ from regard.common.v1.options_pb2 import Role
 from regard.groups.v1.break_glass_pb2 import BreakGlassCase
 from regard.groups.v1.rules_pb2 import BreakGlassScope
 
+from regard_client import exports
 from regard_client.cli.content import (
     LARGEST_PAGE,
     Limit,
@@ -28,7 +33,9 @@ from regard_client.cli.content import (
     show_entries,
     when,
 )
-from regard_client.cli.context import REFUSED, connected, harmless, options, out, say, show, show_json
+from regard_client.cli.context import REFUSED, USAGE, connected, fail, harmless, options, out, say, show, show_json
+from regard_client.cli.log import PolicyFile, counted, has_policy, verify_folder
+from regard_client.verify.reasons import Unverified
 
 audit = typer.Typer(
     no_args_is_help=True, help="Search, count and check the ledger as an auditor, for a stated purpose."
@@ -59,6 +66,73 @@ def search(
         query = _query(group, reference, purpose, reader)
         query.page.CopyFrom(PageRequest(size=limit))
         show_entries(regard, regard.audit.SearchAccesses(query).entries)
+
+
+@audit.command("export")
+def export(
+    folder: Annotated[Path, typer.Argument(help="Folder to write to, which must not exist.")],
+    reference: Reference,
+    group: Annotated[list[str] | None, typer.Option(help="Id of a group; more than once for several.")] = None,
+    purpose: PurposeName = "internal_audit",
+    reader: Reader = "",
+    since: Annotated[str, typer.Option("--from", help="Only from this day or moment on (ISO 8601, UTC).")] = "",
+    until: Annotated[str, typer.Option("--to", help="Only before this day or moment.")] = "",
+    policy: PolicyFile = None,
+) -> None:
+    """Export accesses with their receipts, signed, to keep or hand on: members of the groups will see that you did."""
+    query = _query(group or [], reference, purpose, reader)
+    for name, words in (("from", since), ("to", until)):
+        if words:
+            getattr(query, name).FromDatetime(_moment(words))
+    with connected() as regard, _exporting(folder), counted(folder.name) as told:
+        exports.export(regard, query, folder, told)
+    if policy or has_policy():
+        verify_folder(folder, policy)
+    elif not options.json:
+        out.print(
+            say(
+                f"{folder} is complete. Who signed it says: regard verify {folder} (after regard trust).",
+                f"{folder} est complet. Qui l’a signé : regard verify {folder} (après regard trust).",
+            ),
+            markup=False,
+        )
+
+
+@contextmanager
+def _exporting(folder: Path) -> Iterator[None]:
+    """Ends the command with a sentence when the folder cannot be made of what came."""
+    try:
+        yield
+    except FileExistsError:
+        fail(
+            say(f"{folder} is there already.", f"{folder} existe déjà."),
+            say("Name a new folder.", "Nommez un nouveau dossier."),
+            USAGE,
+        )
+    except OSError as error:
+        reason = error.strerror
+        fail(say(f"{folder} can’t be written: {reason}.", f"{folder} ne peut pas être écrit : {reason}."), "", USAGE)
+    except (exports.BadExport, Unverified):
+        fail(
+            say(
+                "What came is no whole export: nothing was kept.",
+                "L’exportation reçue n’est pas entière : rien n’est gardé.",
+            ),
+            say("Try again; if it stays so, report it.", "Réessayez ; si cela persiste, signalez-le."),
+            REFUSED,
+        )
+
+
+def _moment(words: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(words)
+    except ValueError:
+        fail(
+            say(f"“{words}” is no day or moment.", f"« {words} » n’est ni un jour ni un moment."),
+            say("Write 2026-11-27 or 2026-11-27T08:30.", "Écrivez 2026-11-27 ou 2026-11-27T08:30."),
+            USAGE,
+        )
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
 
 
 @audit.command("statistics")

@@ -14,6 +14,7 @@ from typing import Annotated, NoReturn
 import typer
 from regard.audit.v1.audit_pb2 import GetReceiptRequest, ListAccessesRequest, OpenLogRequest
 from regard.common.v1.common_pb2 import PageRequest
+from rich import progress as bars
 
 from regard_client.cli.content import GroupName, PurposeName, Reference, group_id, purpose_of
 from regard_client.cli.context import (
@@ -43,6 +44,7 @@ from regard_client.monitor import (
     verified_entries,
 )
 from regard_client.verify.checkpoint import Checkpoint, parse_checkpoint
+from regard_client.verify.export import verify_export
 from regard_client.verify.hashing import format_hash
 from regard_client.verify.history import require_growth
 from regard_client.verify.places import Place, place_of, require_no_gap
@@ -161,12 +163,14 @@ def _served_policy() -> bytes:
 
 
 def verify(
-    files: Annotated[list[Path], typer.Argument(help="Receipts (.tlog-proof).", metavar="FILE...")],
+    files: Annotated[
+        list[Path], typer.Argument(help="Receipts (.tlog-proof), or folders of exports.", metavar="FILE...")
+    ],
     policy: PolicyFile = None,
 ) -> None:
-    """Verify receipts step by step, without a network and without trusting Regard."""
+    """Verify receipts and exports step by step, without a network and without trusting Regard."""
     trusted = _policy(policy)
-    verified = [_verify(file, trusted) for file in files]
+    verified = [_verify_export(file, trusted) if file.is_dir() else _verify(file, trusted) for file in files]
     places = [place for _, place in verified if place]
     for group in sorted({place.group for place in places}):
         _tell_places([place for place in places if place.group == group])
@@ -279,25 +283,15 @@ def _tell_places(places: list[Place]) -> None:
 
 def _verify(file: Path, policy: Policy) -> tuple[bool, Place | None]:
     """Whether it verifies, and the place of what it proves, if that has one."""
-
-    def tell(step: Step) -> None:
-        if not options.json:
-            out.print(f"  ✓ {step.sentence(options.language)}", markup=False)
-
     if not options.json:
         out.print(str(file), markup=False)
     try:
         data = _read(file)
-        verified = verify_receipt(data, policy, tell)
-        tell(_compared(verified.vouched, policy))
+        verified = verify_receipt(data, policy, _tell_step)
+        _tell_step(_compared(verified.vouched, policy))
         place = place_of(parse_receipt(data))
     except Unverified as refused:
-        why = {"id": refused.id, "sentence": refused.sentence(options.language)}
-        if options.json:
-            _print_json({"file": str(file), "verified": False, **why})
-        else:
-            out.print(f"  ✗ {say('NOT VERIFIED', 'NON VÉRIFIÉ')}: {_described(refused)}", style="red", markup=False)
-        _keep_evidence(refused)
+        _tell_unverified(file, refused)
         return False, None
     if options.json:
         _print_json({"file": str(file), "verified": True, "index": verified.index, "record": dict(verified.record)})
@@ -306,6 +300,58 @@ def _verify(file: Path, policy: Policy) -> tuple[bool, Place | None]:
         told = say("Verified. The record says:", "Vérifié. L’enregistrement dit :")
         out.print(f"  {told}\n    {record}", markup=False)
     return True, place
+
+
+def has_policy() -> bool:
+    """Whether a log is trusted here."""
+    return (config_folder() / "policy").is_file()
+
+
+def verify_folder(folder: Path, policy: Path | None) -> None:
+    """Verifies an export step by step; ends the command if it does not verify."""
+    ok, _ = _verify_export(folder, _policy(policy))
+    if not ok:
+        raise typer.Exit(REFUSED)
+
+
+@contextmanager
+def counted(label: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar of how many accesses are done; nothing with --json, or where nobody looks."""
+    with bars.Progress(console=err, disable=options.json, transient=True) as bar:
+        task = bar.add_task(label, total=None)
+        yield lambda done, of: bar.update(task, completed=done, total=of)
+
+
+def _verify_export(folder: Path, policy: Policy) -> tuple[bool, Place | None]:
+    """Whether it verifies."""
+    if not options.json:
+        out.print(str(folder), markup=False)
+    try:
+        with counted(folder.name) as told:
+            manifest = verify_export(folder, policy, _tell_step, told)
+    except Unverified as refused:
+        _tell_unverified(folder, refused)
+        return False, None
+    except OSError as error:
+        reason = error.strerror
+        fail(say(f"{folder} can’t be read: {reason}.", f"{folder} ne peut pas être lu : {reason}."), "", USAGE)
+    if options.json:
+        _print_json({"file": str(folder), "verified": True, "accesses": manifest.accesses, **manifest.said})
+    return True, None
+
+
+def _tell_step(step: Step) -> None:
+    if not options.json:
+        out.print(f"  ✓ {step.sentence(options.language)}", markup=False)
+
+
+def _tell_unverified(file: Path, refused: Unverified) -> None:
+    why = {"id": refused.id, "sentence": refused.sentence(options.language)}
+    if options.json:
+        _print_json({"file": str(file), "verified": False, **why})
+    else:
+        out.print(f"  ✗ {say('NOT VERIFIED', 'NON VÉRIFIÉ')}: {_described(refused)}", style="red", markup=False)
+    _keep_evidence(refused)
 
 
 def _compared(vouched: Vouched, policy: Policy) -> Step:

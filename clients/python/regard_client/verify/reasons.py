@@ -158,6 +158,20 @@ OTHER_HISTORY = Reason(
     remedy_en="Keep both receipts, which are signed, and show them to a witness and to the works council.",
     remedy_fr="Gardez les deux reçus, qui sont signés, et montrez-les à un témoin et au comité d’entreprise.",
 )
+EXPORT_CHANGED = Reason(
+    "VER-15",
+    en="This export is not as it was signed: {name}.",
+    fr="Cette exportation n’est pas telle qu’elle a été signée : {name}.",
+    remedy_en="Take another copy of it, or export again. If it is evidence, keep it, and report it.",
+    remedy_fr="Prenez-en une autre copie, ou exportez à nouveau. Si c’est une preuve, gardez-la et signalez-le.",
+)
+OTHER_RECORD = Reason(
+    "VER-16",
+    en="The access {access} is told otherwise than its record in the log says.",
+    fr="L’accès {access} est présenté autrement que ne le dit son enregistrement au journal.",
+    remedy_en="Keep the export, which is signed, and show it to the works council.",
+    remedy_fr="Gardez l’exportation, qui est signée, et montrez-la au comité d’entreprise.",
+)
 
 
 def malformed(what: str, rule: str) -> Unverified:

@@ -52,13 +52,15 @@ class Stage:
         return Forger.of(self.product.data)
 
     @cached_property
-    def behind(self) -> str:
-        """host:port of the services themselves, where only the gateway should call."""
+    def behind(self) -> dict[str, str]:
+        """host:port of each service itself, where only the gateway should call."""
         text = (self.product.data / "gateway" / "envoy.json").read_text()
-        clusters = {one["name"]: one for one in json.loads(text)["static_resources"]["clusters"]}
-        endpoint = clusters["chat"]["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]
-        address = endpoint["address"]["socket_address"]
-        return f"{address['address']}:{address['port_value']}"
+        found = {}
+        for cluster in json.loads(text)["static_resources"]["clusters"]:
+            endpoint = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]
+            address = endpoint["address"]["socket_address"]
+            found[cluster["name"]] = f"{address['address']}:{address['port_value']}"
+        return found
 
     @property
     def target(self) -> str:

@@ -7,7 +7,7 @@ tell whether what they asked for exists.
 
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import repeat
 from time import time
@@ -29,6 +29,8 @@ pytestmark = [pytest.mark.xdist_group("hostile"), pytest.mark.timeout(300), pyte
 
 METHODS = {method.full_name: method for method in contracts.methods()}
 OUTSIDERS = ("outsider", "removed", "guest", "admin")
+Behind = Mapping[str, grpc.aio.Channel]
+"""A way to each service by its name, around the gateway."""
 PLACES = ("group", "room", "message", "post", "comment", "file", "access")
 
 every_method = pytest.mark.parametrize("name", list(ROWS))
@@ -64,13 +66,15 @@ def _filled(value: Any, named: Mapping[str, str]) -> Any:
 
 
 @asynccontextmanager
-async def _doors(stage: Stage) -> AsyncIterator[tuple[grpc.aio.Channel, httpx.AsyncClient, grpc.aio.Channel]]:
+async def _doors(stage: Stage) -> AsyncIterator[tuple[grpc.aio.Channel, httpx.AsyncClient, Behind]]:
     """The gateway by gRPC and by JSON, and the services behind it."""
-    async with (
-        grpc.aio.insecure_channel(stage.target) as channel,
-        httpx.AsyncClient(base_url=stage.url, timeout=30) as json_,
-        grpc.aio.insecure_channel(stage.behind) as behind,
-    ):
+    async with AsyncExitStack() as stack:
+        channel = await stack.enter_async_context(grpc.aio.insecure_channel(stage.target))
+        json_ = await stack.enter_async_context(httpx.AsyncClient(base_url=stage.url, timeout=30))
+        services = {method.service for method in METHODS.values()}
+        behind = {
+            name: await stack.enter_async_context(grpc.aio.insecure_channel(stage.behind[name])) for name in services
+        }
         yield channel, json_, behind
 
 
@@ -103,7 +107,7 @@ async def test_without_a_good_token_nothing_is_answered(scene: Scene, name: str)
     async with _doors(scene.stage) as (channel, json_, behind):
         for token_name, token, id_behind in _tokens(scene.stage, scene.ids["member"]):
             told, answer = await _everywhere(channel, json_, method, request, repeat(token))
-            directly, more = await ask(behind, method, request, token)
+            directly, more = await ask(behind[method.service], method, request, token)
             outside, inside = (told.id if told else SERVED), (directly.id if directly else SERVED)
             if method.access.internal:
                 # A person's token is none of a service's, whatever else is wrong with it.
@@ -159,7 +163,7 @@ async def test_between_services_only_a_service_is_served(scene: Scene) -> None:
     async with _doors(scene.stage) as (channel, _, behind):
         for name in internal:
             for token_name, (token, id) in hostile.items():
-                told, answer = await ask(behind, METHODS[name], _request(scene, name), token)
+                told, answer = await ask(behind[METHODS[name].service], METHODS[name], _request(scene, name), token)
                 assert told, token_name
                 assert (told.id, answer) == (id, b""), token_name
             # Not even a service is served from outside.
@@ -169,7 +173,7 @@ async def test_between_services_only_a_service_is_served(scene: Scene) -> None:
         # And a service is no person, whatever it asks for.
         for name, method in METHODS.items():
             if not (method.access.internal or method.access.public):
-                told, answer = await ask(behind, method, _request(scene, name), forger.service())
+                told, answer = await ask(behind[method.service], method, _request(scene, name), forger.service())
                 assert told and told.id == "RPC-04", name
                 assert not answer
                 outside, _ = await ask(channel, method, _request(scene, name), forger.service())
@@ -193,7 +197,7 @@ async def test_the_rightful_are_served(stage: Stage) -> None:
         for name, row in ROWS.items():
             method, request = METHODS[name], _request(scene, name)
             if method.access.internal:
-                told, _ = await ask(behind, method, request, stage.forger.service())
+                told, _ = await ask(behind[method.service], method, request, stage.forger.service())
             else:
                 tokens = _good_tokens(scene, row.rightful or "member", row) if row.rightful != "nobody" else repeat("")
                 told, _ = await ask(channel, method, request, next(tokens))

@@ -59,7 +59,7 @@ async def test_what_is_too_large_is_refused_with_an_id_by_every_way(scene: Scene
 async def test_behind_the_gateway_too_nothing_larger_is_taken_in(scene: Scene) -> None:
     """Beyond four times the limit gRPC itself cuts it off, without an id; only Regard's own services call there."""
     token = scene.people["member"].token
-    async with grpc.aio.insecure_channel(scene.stage.behind, [("grpc.max_send_message_length", -1)]) as channel:
+    async with grpc.aio.insecure_channel(scene.stage.behind["chat"], [("grpc.max_send_message_length", -1)]) as channel:
         request = SendMessageRequest(room_id=scene.ids["room"], body="x" * 3_000_000)
         told, _ = await ask(channel, METHODS["SendMessage"], request, token)
         assert told and told.id == "RPC-12"

@@ -56,7 +56,7 @@ async def test_no_forged_token_opens_anything(scene: Scene) -> None:
     request = ListMessagesRequest(room_id=scene.ids["room"])
     async with (
         grpc.aio.insecure_channel(scene.stage.target) as channel,
-        grpc.aio.insecure_channel(scene.stage.behind) as behind,
+        grpc.aio.insecure_channel(scene.stage.behind["chat"]) as behind,
         httpx.AsyncClient(base_url=scene.stage.url, timeout=30) as json_,
     ):
         told, answer = await ask(channel, LIST, request, scene.stage.forger.signed(scene.ids["member"]))
@@ -96,7 +96,7 @@ async def test_of_two_tokens_none_is_taken(scene: Scene) -> None:
             answer = await client.get(path, headers=headers)
             assert answer.status_code in (400, 401), tokens
             assert scene.secrets["message"] not in answer.text
-    async with grpc.aio.insecure_channel(scene.stage.behind) as behind:
+    async with grpc.aio.insecure_channel(scene.stage.behind["chat"]) as behind:
         call = behind.unary_unary(LIST.path)(
             ListMessagesRequest(room_id=scene.ids["room"]).SerializeToString(),
             metadata=tuple(("authorization", f"Bearer {token}") for token in (outsider, good)),

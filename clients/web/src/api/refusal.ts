@@ -34,6 +34,8 @@ export class Refusal extends Error {
 export function refusalOf(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
   const failed = ConnectError.from(error);
+  // What an interceptor throws comes out of the transport in an error of Connect's.
+  if (failed.cause instanceof Refusal) return failed.cause;
   const info = failed.findDetails(ErrorInfoSchema)[0];
   const words = failed.findDetails(LocalizedMessageSchema)[0];
   return new Refusal({

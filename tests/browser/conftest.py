@@ -108,6 +108,13 @@ def line2(company: Company) -> str:
     return str(next(one["id"] for one in groups if one["name"] == "Ligne 2"))
 
 
+@pytest.fixture(scope="session")
+def places(company: Company, line2: str) -> dict[str, str]:
+    """What stands in addresses of pages: the confidential group Ligne 2, and Camille, who moderates it."""
+    with company.client("camille") as client:
+        return {"$groupId": line2, "$personId": client.get("/v1/people/me").json()["person"]["id"]}
+
+
 def add_file(client: httpx.Client, group_id: str, name: str, media_type: str, data: bytes) -> str:
     """A file of one part, by whoever `client` calls as; its id."""
     upload_id, group = str(uuid.uuid4()), f"/v1/groups/{group_id}"

@@ -6,8 +6,8 @@ import uuid
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import PATIENCE_MS, ROOT, Enter
-from tests.browser.pages import PAGES, RECEIPT, SIGN_IN
+from tests.browser.conftest import PATIENCE_MS, ROOT, Enter, Visit
+from tests.browser.pages import PAGES, RECEIPT, SIGN_IN, Row, by_person
 from tests.system.conftest import Company
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser"), pytest.mark.timeout(300)]
@@ -48,17 +48,24 @@ def test_every_page_is_tried() -> None:
 @pytest.mark.parametrize(
     ("locale", "scheme"), [("fr-FR", "light"), ("fr-FR", "dark"), ("en-GB", "light"), ("en-GB", "dark")]
 )
-def test_no_page_has_a_barrier(visit: Enter, line2: str, locale: str, scheme: str) -> None:
-    leo = visit(locale=locale, color_scheme=scheme)
-    page = leo.page
+def test_no_page_has_a_barrier(visit: Enter, places: dict[str, str], locale: str, scheme: str) -> None:
     found = dict[str, list[str]]()
-    for row in (SIGN_IN, *PAGES):
-        leo.open(row.route.replace("$groupId", line2))
-        expect(page.locator(row.sign).first).to_be_visible()
-        assert page.locator("html").get_attribute("lang") == locale[:2]
-        found[row.route] = leo.barriers()
-        if row is SIGN_IN:
-            leo.enter("leo")
+
+    def look(someone: Visit, row: Row) -> None:
+        someone.open(row.at(places))
+        expect(someone.page.locator(row.sign).first).to_be_visible()
+        assert someone.page.locator("html").get_attribute("lang") == locale[:2]
+        found[row.route] = someone.barriers()
+
+    visits = {who: visit(locale=locale, color_scheme=scheme) for who in by_person(PAGES)}
+    leo = visits["leo"]
+    look(leo, SIGN_IN)
+    for who, rows in by_person(PAGES).items():
+        visits[who].enter(who)
+        for row in rows:
+            look(visits[who], row)
+    page = leo.page
+    leo.open(f"/groups/{places['$groupId']}/looked")
     page.locator(".look a").first.click()
     expect(page.locator(RECEIPT.sign).first).to_contain_text("✓")
     page.locator("summary").first.click()
@@ -71,13 +78,16 @@ def test_no_page_has_a_barrier(visit: Enter, line2: str, locale: str, scheme: st
 @pytest.mark.parametrize(
     "viewport", [{"width": 320, "height": 640}, {"width": 640, "height": 400}], ids=["phone", "200 %"]
 )
-def test_nothing_is_cut_off_on_a_phone_or_at_200_percent(visit: Enter, line2: str, viewport: dict[str, int]) -> None:
-    leo = visit("leo", viewport=viewport)
-    for row in PAGES:
-        leo.open(row.route.replace("$groupId", line2))
-        expect(leo.page.locator(row.sign).first).to_be_visible()
-        wide = leo.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        assert wide == 0, f"{row.route} is {wide} px wider than the window"
+def test_nothing_is_cut_off_on_a_phone_or_at_200_percent(
+    visit: Enter, places: dict[str, str], viewport: dict[str, int]
+) -> None:
+    for who, rows in by_person(PAGES).items():
+        someone = visit(who, viewport=viewport)
+        for row in rows:
+            someone.open(row.at(places))
+            expect(someone.page.locator(row.sign).first).to_be_visible()
+            wide = someone.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            assert wide == 0, f"{row.route} is {wide} px wider than the window"
 
 
 def test_a_conversation_by_keyboard_alone(visit: Enter, line2: str) -> None:

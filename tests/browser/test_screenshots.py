@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import PATIENCE_MS, ROOT, Enter, add_file
-from tests.browser.pages import PAGES, RECEIPT, SIGN_IN
+from tests.browser.pages import PAGES, RECEIPT, SIGN_IN, by_person
 from tests.system.conftest import Company
 
 FOLDER = os.environ.get("REGARD_SCREENSHOTS", "")
@@ -30,27 +30,32 @@ def keep(page: Page, name: str) -> None:
     (Path(FOLDER) / f"{name}.webp").write_bytes(base64.b64decode(picture["data"]))
 
 
-def show(visit: Enter, group: str, suffix: str = "", only: tuple[str, ...] = (), **options: object) -> None:
-    """Goes to the pages as Léo and keeps each."""
-    leo = visit(**options)
+def show(visit: Enter, places: dict[str, str], suffix: str = "", only: tuple[str, ...] = (), **options: object) -> None:
+    """Goes to the pages as those whom they are for and keeps each."""
+    visits = {who: visit(**options) for who in by_person(PAGES)}
+    leo = visits["leo"]
     page = leo.page
-    # The ledger first, before Léo's own visits fill it.
-    for row in (SIGN_IN, *sorted(PAGES, key=lambda row: row.name != "who-looked")):
-        leo.open(row.route.replace("$groupId", group))
-        expect(page.locator(row.sign).first).to_be_visible()
-        if not only or row.name in only:
-            keep(page, row.name + suffix)
-        if row is SIGN_IN:
-            leo.enter("leo")
+    leo.open(SIGN_IN.route)
+    expect(page.locator(SIGN_IN.sign).first).to_be_visible()
     if not only:
-        leo.open(f"/groups/{group}/looked")
+        keep(page, SIGN_IN.name)
+    for who, rows in by_person(PAGES).items():
+        visits[who].enter(who)
+        # The ledger first, before Léo's own visits fill it.
+        for row in sorted(rows, key=lambda row: row.name != "who-looked"):
+            if not only or row.name in only:
+                visits[who].open(row.at(places))
+                expect(visits[who].page.locator(row.sign).first).to_be_visible()
+                keep(visits[who].page, row.name + suffix)
+    if not only:
+        leo.open(f"/groups/{places['$groupId']}/looked")
         page.locator(".look a").first.click()
         expect(page.locator(RECEIPT.sign).first).to_contain_text("✓")
         keep(page, RECEIPT.name)
 
 
 @wanted
-def test_pictures_are_written(visit: Enter, line2: str, company: Company) -> None:
+def test_pictures_are_written(visit: Enter, line2: str, places: dict[str, str], company: Company) -> None:
     Path(FOLDER).mkdir(parents=True, exist_ok=True)
     with company.client("awa") as awa:
         asked = {"groupIds": [line2], "purpose": "PURPOSE_INTERNAL_AUDIT", "purposeReference": "2026-15"}
@@ -62,9 +67,9 @@ def test_pictures_are_written(visit: Enter, line2: str, company: Company) -> Non
     camille.open(f"/groups/{line2}/chat")
     expect(camille.page.locator(".said").first).to_be_visible()
     desk = {"width": 1120, "height": 900}
-    show(visit, line2, viewport=desk)
-    show(visit, line2, "-dark", ("who-looked",), viewport=desk, color_scheme="dark")
-    show(visit, line2, "-phone", ("chat",), viewport={"width": 360, "height": 740}, device_scale_factor=2)
+    show(visit, places, viewport=desk)
+    show(visit, places, "-dark", ("who-looked",), viewport=desk, color_scheme="dark")
+    show(visit, places, "-phone", ("chat",), viewport={"width": 360, "height": 740}, device_scale_factor=2)
 
 
 def test_every_page_has_a_picture_that_is_shown() -> None:

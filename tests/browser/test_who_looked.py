@@ -24,7 +24,7 @@ def open_ledger(visit: Visit, group: str) -> None:
 
 def open_receipt(page: Page, nth: int = 0) -> None:
     """Of a line of the ledger that is open, the newest first."""
-    page.locator(".look").nth(nth).get_by_role("link", name="Reçu").click()
+    page.locator(".hours").get_by_role("link", name="Reçu").nth(nth).click()
     expect(page.locator(".verdict")).to_be_visible()
 
 

@@ -2,11 +2,12 @@
 
 import { type Interceptor, createClient } from "@connectrpc/connect";
 import { createGrpcWebTransport } from "@connectrpc/connect-web";
-import { LedgerService } from "../gen/regard/audit/v1/audit_pb.ts";
+import { AuditQueryService, LedgerService } from "../gen/regard/audit/v1/audit_pb.ts";
 import { ChatService } from "../gen/regard/chat/v1/chat_pb.ts";
 import { FeedService } from "../gen/regard/feed/v1/feed_pb.ts";
+import { BreakGlassService } from "../gen/regard/groups/v1/break_glass_pb.ts";
 import { GroupService } from "../gen/regard/groups/v1/groups_pb.ts";
-import { AuthService, PeopleService } from "../gen/regard/identity/v1/identity_pb.ts";
+import { AuthService, PeopleService, ProvisioningService } from "../gen/regard/identity/v1/identity_pb.ts";
 import { language } from "../app/language.ts";
 import { refusalOf } from "./refusal.ts";
 import { HEADER, Seen } from "./seen.ts";
@@ -62,4 +63,7 @@ export const groups = createClient(GroupService, transport);
 export const feed = createClient(FeedService, transport);
 export const chat = createClient(ChatService, transport);
 export const ledger = createClient(LedgerService, transport);
+export const audit = createClient(AuditQueryService, transport);
+export const breakGlass = createClient(BreakGlassService, transport);
+export const provisioning = createClient(ProvisioningService, transport);
 export { random as newKey };

@@ -49,6 +49,54 @@ const passkeys = createRoute({
   component: lazyRouteComponent(() => import("../pages/passkeys.tsx"), "Passkeys"),
 });
 
+const myData = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/me",
+  component: lazyRouteComponent(() => import("../pages/my-data.tsx"), "MyData"),
+});
+
+const people = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/people",
+  component: lazyRouteComponent(() => import("../pages/people.tsx"), "People"),
+});
+
+const person = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/people/$personId",
+  component: lazyRouteComponent(() => import("../pages/person.tsx"), "PersonPage"),
+});
+
+const groupsToFind = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/groups",
+  component: lazyRouteComponent(() => import("../pages/groups.tsx"), "Groups"),
+});
+
+const administration = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/administration",
+  component: lazyRouteComponent(() => import("../pages/administration.tsx"), "Administration"),
+});
+
+const transparency = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/transparency",
+  component: lazyRouteComponent(() => import("../pages/transparency.tsx"), "Transparency"),
+});
+
+const audit = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/audit",
+  component: lazyRouteComponent(() => import("../pages/audit.tsx"), "Audit"),
+});
+
+const breakGlass = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/break-glass",
+  component: lazyRouteComponent(() => import("../pages/break-glass.tsx"), "BreakGlass"),
+});
+
 const group = createRoute({
   getParentRoute: () => signedIn,
   path: "/groups/$groupId",
@@ -73,6 +121,12 @@ const files = createRoute({
   component: lazyRouteComponent(() => import("../pages/files.tsx"), "Files"),
 });
 
+const members = createRoute({
+  getParentRoute: () => group,
+  path: "/people",
+  component: lazyRouteComponent(() => import("../pages/members.tsx"), "Members"),
+});
+
 const rules = createRoute({
   getParentRoute: () => group,
   path: "/rules",
@@ -94,7 +148,19 @@ const receipt = createRoute({
 export const router = createRouter({
   routeTree: root.addChildren([
     signIn,
-    signedIn.addChildren([home, passkeys, group.addChildren([posts, chat, files, rules, looked, receipt])]),
+    signedIn.addChildren([
+      home,
+      passkeys,
+      myData,
+      people,
+      person,
+      groupsToFind,
+      administration,
+      transparency,
+      audit,
+      breakGlass,
+      group.addChildren([posts, chat, files, members, rules, looked, receipt]),
+    ]),
   ]),
   basepath: "/app",
   scrollRestoration: true,

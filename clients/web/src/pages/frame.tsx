@@ -1,16 +1,26 @@
 /** What every page has around it for someone signed in: who they are, their groups, switches, the way out. */
 
-import { Trans, useLingui } from "@lingui/react/macro";
+import { Plural, Trans, useLingui } from "@lingui/react/macro";
 import { useQuery } from "@tanstack/react-query";
 import { Link, Outlet, useRouter } from "@tanstack/react-router";
 import { auth, forgetSeen, groups, people } from "../api/calls.ts";
 import { forget } from "../api/session.ts";
 import { queries } from "../app/queries.ts";
+import { Role } from "../gen/regard/common/v1/options_pb.ts";
 import { LevelMark } from "../parts/level.tsx";
 import { LiveChat } from "../parts/live-chat.tsx";
 import { forgetNames } from "../parts/names.ts";
+import { KEYS } from "../parts/roles.tsx";
 import { LanguageSwitch, ThemeSwitch } from "../parts/settings.tsx";
 import { Loading, Refused } from "../parts/states.tsx";
+
+/** Invitations that wait for whoever is signed in. */
+export function useInvitations() {
+  return useQuery({
+    queryKey: ["invitations"],
+    queryFn: async () => (await groups.listMyInvitations({})).invitations,
+  });
+}
 
 export function useMe() {
   return useQuery({ queryKey: ["me"], queryFn: () => people.getMe({}), staleTime: Infinity }).data?.person;
@@ -46,7 +56,7 @@ export function Frame() {
         <div className="row">
           <LanguageSwitch />
           <ThemeSwitch />
-          <Link className="me" to="/me/passkeys" title={t`My passkeys`}>
+          <Link className="me" to="/me" title={t`My data`}>
             {me?.profile?.name}
           </Link>
           <button type="button" className="plain" onClick={() => void leave()}>
@@ -57,12 +67,70 @@ export function Frame() {
       <div className="columns">
         <nav className="groups" aria-label={t`My groups`}>
           <MyGroups />
+          <Beyond />
         </nav>
         <main id="content" tabIndex={-1}>
           <Outlet />
         </main>
       </div>
     </LiveChat>
+  );
+}
+
+/** What is not one of my groups. */
+function Beyond() {
+  const roles = useMe()?.roles ?? [];
+  const invitations = useInvitations().data?.length ?? 0;
+  return (
+    <ul className="beyond">
+      <li>
+        <Link to="/groups" activeOptions={{ exact: true }}>
+          <Trans>Groups</Trans>
+          {invitations > 0 && (
+            <>
+              {" · "}
+              <Plural value={invitations} one="# invitation" other="# invitations" />
+            </>
+          )}
+        </Link>
+      </li>
+      <li>
+        <Link to="/people">
+          <Trans>People</Trans>
+        </Link>
+      </li>
+      <li>
+        <Link to="/me" activeOptions={{ exact: true }}>
+          <Trans>My data</Trans>
+        </Link>
+      </li>
+      <li>
+        <Link to="/transparency">
+          <Trans>Transparency</Trans>
+        </Link>
+      </li>
+      {roles.includes(Role.AUDITOR) && (
+        <li>
+          <Link to="/audit">
+            <Trans>Audit</Trans>
+          </Link>
+        </li>
+      )}
+      {roles.some((role) => KEYS.includes(role)) && (
+        <li>
+          <Link to="/break-glass">
+            <Trans>Break-glass</Trans>
+          </Link>
+        </li>
+      )}
+      {roles.includes(Role.PLATFORM_ADMINISTRATOR) && (
+        <li>
+          <Link to="/administration">
+            <Trans>Administration</Trans>
+          </Link>
+        </li>
+      )}
+    </ul>
   );
 }
 

@@ -38,6 +38,9 @@ export function GroupPage() {
         <Link to="/groups/$groupId/files" params={to}>
           <Trans>Files</Trans>
         </Link>
+        <Link to="/groups/$groupId/people" params={to}>
+          <Trans>People</Trans>
+        </Link>
         <Link to="/groups/$groupId/rules" params={to}>
           <Trans>Rules</Trans>
         </Link>

@@ -2,7 +2,7 @@
 
 import { Plural, Trans, useLingui } from "@lingui/react/macro";
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { getRouteApi, Link } from "@tanstack/react-router";
+import { getRouteApi } from "@tanstack/react-router";
 import { useCallback, useEffect, useRef, useState } from "react";
 import { ledger } from "../api/calls.ts";
 import { type Connection, follow } from "../api/live.ts";
@@ -12,11 +12,16 @@ import {
   ListAccessesRequest_Scope as Scope,
   type WatchAccessesResponse,
 } from "../gen/regard/audit/v1/audit_pb.ts";
+import { Action } from "../gen/regard/audit/v1/events_pb.ts";
 import { byHour, isPrivileged, keyOf, ledgerKey, type Ledger, type Looks, withEntry } from "../parts/accesses.ts";
 import { ConnectionLine } from "../parts/connection.tsx";
-import { Moment } from "../parts/moments.tsx";
+import { ContestThis, Contests } from "../parts/contest.tsx";
+import { Line } from "../parts/look.tsx";
 import { useNames } from "../parts/names.ts";
+import { bounds, Period } from "../parts/period.tsx";
 import { Loading, Refused } from "../parts/states.tsx";
+import { Timeline } from "../parts/timeline.tsx";
+import { useActionWords } from "../parts/words.ts";
 
 const route = getRouteApi("/signed-in/groups/$groupId/looked");
 const EVERYONE = "";
@@ -27,15 +32,19 @@ const SHOWN = 4;
 export function WhoLooked() {
   const { groupId } = route.useParams();
   const { t } = useLingui();
+  const words = useActionWords();
   const [whom, choose] = useState(EVERYONE);
+  const [what, chooseWhat] = useState(Action.UNSPECIFIED);
+  const [period, setPeriod] = useState({ from: "", to: "" });
   const { connection, fresh, add } = useWatch(groupId);
   const read = useInfiniteQuery({
-    queryKey: ledgerKey(groupId),
+    // What comes live is added where there are no bounds.
+    queryKey: period.from || period.to ? [...ledgerKey(groupId), period] : ledgerKey(groupId),
     // Once the watch has begun, so that nothing is missing between them; or without one, if it can't begin.
     enabled: connection.state !== "connecting",
     staleTime: 0,
     queryFn: ({ pageParam }) =>
-      ledger.listAccesses({ scope: Scope.GROUP, groupId, page: { size: 100, token: pageParam } }),
+      ledger.listAccesses({ scope: Scope.GROUP, groupId, ...bounds(period), page: { size: 100, token: pageParam } }),
     initialPageParam: "",
     getNextPageParam: (last) => last.page?.nextToken || undefined,
   });
@@ -45,8 +54,11 @@ export function WhoLooked() {
   if (read.isPending) return <Loading />;
   if (read.error && !read.data) return <Refused error={read.error} retry={() => void read.refetch()} />;
   const readers = [...new Set(entries.map((entry) => entry.readerId).filter(Boolean))];
+  const actions = [...new Set(entries.map((entry) => entry.action))].sort((one, other) => one - other);
   const wanted = entries.filter(
-    (entry) => whom === EVERYONE || (whom === WITH_A_ROLE ? isPrivileged(entry) : entry.readerId === whom),
+    (entry) =>
+      (whom === EVERYONE || (whom === WITH_A_ROLE ? isPrivileged(entry) : entry.readerId === whom)) &&
+      (what === Action.UNSPECIFIED || entry.action === what),
   );
   return (
     <>
@@ -69,10 +81,24 @@ export function WhoLooked() {
             ))}
           </select>
         </label>
+        <label className="row">
+          {t`What they did`}
+          <select value={what} onChange={(event) => chooseWhat(Number(event.target.value))}>
+            <option value={Action.UNSPECIFIED}>{t`anything`}</option>
+            {actions.map((action) => (
+              <option key={action} value={action}>
+                {words(action)}
+              </option>
+            ))}
+          </select>
+        </label>
+        <Period period={period} choose={setPeriod} />
         <p className="quiet count" role="status">
           {fresh > 0 && <Plural value={fresh} one="# new line since you came" other="# new lines since you came" />}
         </p>
       </div>
+      <Timeline entries={wanted} whole={!read.hasNextPage} />
+      <Contests groupId={groupId} />
       <ol className="hours">
         {byHour(wanted).map((hour) => (
           <li key={hour.start.getTime()}>
@@ -111,7 +137,7 @@ function OfReader({ looks, name }: { looks: Looks; name: string }) {
     <ul>
       {looks.entries.slice(0, looks.entries.length - hidden).map((entry) => (
         <li key={keyOf(entry)} className={isPrivileged(entry) ? "look privileged" : "look"}>
-          <Line entry={entry} name={name} />
+          <Line entry={entry} name={name} more={entry.accessId && <ContestThis entry={entry} />} />
         </li>
       ))}
       {hidden > 0 && (
@@ -122,44 +148,6 @@ function OfReader({ looks, name }: { looks: Looks; name: string }) {
         </li>
       )}
     </ul>
-  );
-}
-
-function Line({ entry, name }: { entry: LedgerEntry; name: string }) {
-  const { i18n } = useLingui();
-  const sentence = i18n.locale === "fr" ? entry.sentence?.fr : entry.sentence?.en;
-  const [before, after] = (sentence ?? "").split("{reader}");
-  return (
-    <>
-      <p>
-        {before}
-        {after !== undefined && (
-          <>
-            <strong>
-              <bdi>{name}</bdi>
-            </strong>
-            {after}
-          </>
-        )}
-      </p>
-      <p className="quiet row">
-        {/* The second of an access is known only where its reader is shown by name. */}
-        {entry.accessId && <Moment at={entry.at} />}
-        {entry.endedAt && (
-          <span>
-            <Trans>
-              until <Moment at={entry.endedAt} />
-            </Trans>
-          </span>
-        )}
-        {entry.accessId && (
-          <Link to="/groups/$groupId/looked/$accessId" params={{ groupId: entry.groupId, accessId: entry.accessId }}>
-            <Trans>Receipt</Trans>
-            <span className="unseen"> {sentence?.replace("{reader}", name)}</span>
-          </Link>
-        )}
-      </p>
-    </>
   );
 }
 

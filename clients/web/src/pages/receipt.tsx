@@ -8,6 +8,7 @@ import { ledger } from "../api/calls.ts";
 import { queries } from "../app/queries.ts";
 import type { LedgerEntry } from "../gen/regard/audit/v1/audit_pb.ts";
 import { keyOf, ledgerKey, type Ledger } from "../parts/accesses.ts";
+import { Fact } from "../parts/fact.tsx";
 import { lookAgain } from "../parts/log-memory.ts";
 import { Moment } from "../parts/moments.tsx";
 import { useNames } from "../parts/names.ts";
@@ -256,15 +257,6 @@ function Proven({ examined: { verified, access } }: { examined: Examined }) {
   );
 }
 
-function Fact({ name, children }: { name: string; children: React.ReactNode }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
-  );
-}
-
 /** The file, to keep. */
 function Keep({ receipt, name }: { receipt: Uint8Array; name: string }) {
   const [address, setAddress] = useState("");
@@ -334,6 +326,7 @@ function Trusted({ trust: { kept, served }, changed }: { trust: Trust; changed: 
 
 /** The ledger's line of the access, if this browser has been shown it. */
 function lineOf(groupId: string, accessId: string): LedgerEntry | undefined {
-  const read = queries.getQueryData<Ledger>(ledgerKey(groupId));
-  return read?.pages.flatMap((page) => page.entries).find((entry) => keyOf(entry) === accessId);
+  const lists = queries.getQueriesData<Ledger>({ queryKey: ledgerKey(groupId) });
+  const entries = lists.flatMap(([, read]) => read?.pages.flatMap((page) => page.entries) ?? []);
+  return entries.find((entry) => keyOf(entry) === accessId);
 }

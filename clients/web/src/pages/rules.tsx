@@ -8,8 +8,10 @@ import { language } from "../app/language.ts";
 import { queries } from "../app/queries.ts";
 import { type CanSee, type RulesVersion, RulesVersion_State } from "../gen/regard/groups/v1/groups_pb.ts";
 import { usePanel } from "../parts/composer.tsx";
+import { Case, useCases } from "../parts/break-glass.tsx";
 import { Moment } from "../parts/moments.tsx";
 import { useNames } from "../parts/names.ts";
+import { Paged } from "../parts/pages.tsx";
 import { Loading, Refused } from "../parts/states.tsx";
 
 const route = getRouteApi("/signed-in/groups/$groupId/rules");
@@ -82,8 +84,26 @@ export function RulesPage() {
           </tbody>
         </table>
       </section>
+      <Opened groupId={groupId} />
       <History groupId={groupId} />
     </>
+  );
+}
+
+/** Each break-glass of this group, from its opening on. */
+function Opened({ groupId }: { groupId: string }) {
+  const { read, cases } = useCases(groupId);
+  return (
+    <section aria-labelledby="opened">
+      <h2 id="opened">
+        <Trans>Break-glass</Trans>
+      </h2>
+      <Paged read={read} none={cases.length === 0} empty={<Trans>Nobody has ever had this group opened.</Trans>}>
+        {cases.map((one) => (
+          <Case key={one.breakGlassId} one={one} />
+        ))}
+      </Paged>
+    </section>
   );
 }
 

@@ -8,7 +8,7 @@ import { type Checkpoint, parseCheckpoint } from "../verify/checkpoint.ts";
 import { bytesOf, fromOctets, octets, same } from "../verify/hashing.ts";
 import { requireGrowth } from "../verify/history.ts";
 import { parseNote } from "../verify/notes.ts";
-import { type Policy, parsePolicy } from "../verify/policy.ts";
+import { type Policy, parsePolicy, type Vouched } from "../verify/policy.ts";
 import { CHECKPOINT_PATH, parseTile, type Tile, tileNodes, tilePath, WIDTH } from "../verify/tiles.ts";
 import { consistencyProof } from "../verify/tree.ts";
 
@@ -18,16 +18,16 @@ const KEY = "regard-log-checkpoint";
 export type Files = (path: string) => Promise<Uint8Array | undefined>;
 
 /** `now`: entries that everybody is shown. `before`: entries that this browser had seen, if it had. */
-export type Grown = { now: bigint; before?: bigint };
+export type Grown = { now: bigint; vouched: Vouched; before?: bigint };
 
 /**
- * Compares the log with what this browser saw before and with the tree of a receipt, which came before this call.
+ * Compares the log with what this browser saw before and with the tree of a receipt, if any, which came before this call.
  *
  * What is shown now is kept once all is well. Throws Unverified when the log has forked, or forgets.
  */
 export async function lookAgain(
   policy: string,
-  receipt: Checkpoint,
+  receipt: Checkpoint | undefined,
   storage: Storage = localStorage,
   files: Files = served,
 ): Promise<Grown> {
@@ -36,13 +36,14 @@ export async function lookAgain(
   const last = kept === null ? undefined : keptTree(kept, trusted);
   const note = await files(CHECKPOINT_PATH);
   if (!note) throw new Error("the log shows no checkpoint");
-  const now = trusted.open(note).checkpoint;
+  const vouched = trusted.open(note);
+  const now = vouched.checkpoint;
   const nodes = tileNodes(now.size, (tile) => hashesOf(tile, files));
   const prove = (old: bigint, size: bigint) => consistencyProof(old, size, nodes);
   if (last) await requireGrowth(last, now, prove);
-  await requireGrowth(receipt, now, prove);
+  if (receipt) await requireGrowth(receipt, now, prove);
   storage.setItem(KEY, octets(note));
-  return { now: now.size, ...(last ? { before: last.size } : {}) };
+  return { now: now.size, vouched, ...(last ? { before: last.size } : {}) };
 }
 
 /** What was kept of this log. One that begins again with other keys is another log: nothing was kept of that. */

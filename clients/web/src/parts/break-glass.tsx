@@ -1,0 +1,103 @@
+/** A break-glass, as those see it whom it is told to: who, why, until when, and what became of it. */
+
+import { Trans, useLingui } from "@lingui/react/macro";
+import { useInfiniteQuery } from "@tanstack/react-query";
+import type { ReactNode } from "react";
+import { breakGlass } from "../api/calls.ts";
+import { type BreakGlassCase, BreakGlassCase_State as State } from "../gen/regard/groups/v1/break_glass_pb.ts";
+import { Fact } from "./fact.tsx";
+import { Moment } from "./moments.tsx";
+import { useNames } from "./names.ts";
+import { useRoleWords } from "./roles.tsx";
+import { usePurposeWords } from "./words.ts";
+
+/** Those of a group from their opening on; of all groups for an empty id, for those who hold one of the keys. */
+export function useCases(groupId: string) {
+  const read = useInfiniteQuery({
+    queryKey: ["break-glass", groupId],
+    queryFn: ({ pageParam }) => breakGlass.listBreakGlass({ groupId, page: { size: 50, token: pageParam } }),
+    initialPageParam: "",
+    getNextPageParam: (last) => last.page?.nextToken || undefined,
+  });
+  return { read, cases: (read.data?.pages ?? []).flatMap((page) => page.cases) };
+}
+
+/** `more`: what can be done about it. */
+export function Case({ one, more }: { one: BreakGlassCase; more?: ReactNode }) {
+  const { t } = useLingui();
+  const names = useNames([one.requestedBy, one.approvedBy]);
+  const [roles, purposes] = [useRoleWords(), usePurposeWords()];
+  return (
+    <article className="said case">
+      <h3>
+        <StateOf state={one.state} />
+      </h3>
+      <dl className="facts">
+        <Fact name={t`Why`}>
+          {purposes(one.reason)}, {one.reference}
+        </Fact>
+        <Fact name={t`Reads`}>
+          <bdi>{names(one.requestedBy)}</bdi>, {roles(one.requesterRole)}
+        </Fact>
+        {one.approvedBy && (
+          <Fact name={t`Approved by`}>
+            <bdi>{names(one.approvedBy)}</bdi>, {roles(one.approverRole)}
+          </Fact>
+        )}
+        <Fact name={t`Asked for`}>
+          <Moment at={one.requestedAt} />
+        </Fact>
+        {one.openedAt && (
+          <Fact name={t`Seen by members since`}>
+            <Moment at={one.openedAt} />
+          </Fact>
+        )}
+        <Fact name={t`Until`}>
+          <Moment at={one.endedAt ?? one.endsAt} />
+        </Fact>
+        <Fact name={t`Of what`}>
+          <ScopeOf one={one} />
+        </Fact>
+        <Fact name={t`Group`}>
+          <code>{one.groupId}</code>
+        </Fact>
+        <Fact name={t`Identifier`}>
+          <code>{one.breakGlassId}</code>
+        </Fact>
+      </dl>
+      {more}
+    </article>
+  );
+}
+
+function StateOf({ state }: { state: State }) {
+  switch (state) {
+    case State.REQUESTED:
+      return <Trans>Waits for a second person</Trans>;
+    case State.OPEN:
+      return <Trans>Open</Trans>;
+    case State.REFUSED:
+      return <Trans>Was not opened</Trans>;
+    default:
+      return <Trans>Over</Trans>;
+  }
+}
+
+function ScopeOf({ one: { scope } }: { one: BreakGlassCase }) {
+  if (!scope?.from && !scope?.to && !scope?.objectIds.length) return <Trans>all of the group</Trans>;
+  return (
+    <>
+      {scope.from && (
+        <Trans>
+          from <Moment at={scope.from} />
+        </Trans>
+      )}{" "}
+      {scope.to && (
+        <Trans>
+          before <Moment at={scope.to} />
+        </Trans>
+      )}{" "}
+      {scope.objectIds.join(", ")}
+    </>
+  );
+}

@@ -1,0 +1,168 @@
+"""People in a browser: finding them, letting them in and out of a group, what is held about oneself, and accounts."""
+
+import uuid
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import PATIENCE_MS, Enter
+from tests.browser.test_pages import reach
+from tests.system.conftest import Company
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser"), pytest.mark.timeout(300)]
+expect.set_options(timeout=PATIENCE_MS)
+
+
+def search(page: Page, words: str) -> None:
+    page.get_by_label("Chercher par nom, fonction ou site").fill(words)
+
+
+def test_a_colleague_is_found_by_keyboard_alone_and_written_to(visit: Enter) -> None:
+    page = (leo := visit("leo")).page
+    leo.open("/")
+    reach(page, "Personnes")
+    page.keyboard.press("Enter")
+    expect(page.locator(".directory a").nth(10)).to_be_visible()
+    reach(page, "Chercher par nom, fonction ou site")
+    page.keyboard.type("awa audit")
+    expect(page.locator(".directory li")).to_have_count(1)
+    reach(page, "Awa Diallo")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Awa Diallo")).to_be_visible()
+    expect(page.locator(".facts")).to_contain_text("Auditrice interne")
+    reach(page, "Écrire un message direct")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Conversation directe")).to_be_visible()
+    expect(page.get_by_label("Dire quelque chose")).to_be_visible()
+    leo.open("/people")
+    search(page, "personne de ce nom")
+    expect(page.get_by_text("Personne ne porte ce nom")).to_be_visible()
+
+
+def test_a_group_is_founded_someone_invited_made_a_moderator_and_removed(visit: Enter) -> None:
+    name = f"Essais {uuid.uuid4().hex[:8]}"
+    page = (leo := visit("leo")).page
+    leo.open("/groups")
+    page.get_by_label("Son nom").fill(name)
+    page.get_by_label("À quoi il sert").fill("Trier les essais de la semaine")
+    page.get_by_role("button", name="Le fonder").click()
+    expect(page.get_by_role("heading", name=name)).to_be_visible()
+    expect(page.locator("h1 .level")).to_contain_text("confidentiel")
+    expect(page.locator(".directory > li")).to_have_count(1)
+    search(page, "camille")
+    page.get_by_role("button", name="Inviter Camille Roussel").click()
+    expect(page.get_by_text("Camille Roussel trouvera l’invitation")).to_be_visible()
+    assert leo.barriers() == []
+
+    hers = (camille := visit("camille")).page
+    camille.open("/groups")
+    hers.get_by_role("button", name=f"Rejoindre {name}").click()
+    expect(hers.locator("nav.groups").get_by_role("link", name=name)).to_be_visible()
+    expect(hers.get_by_role("heading", name="Vous avez une invitation")).to_have_count(0)
+
+    page.reload()
+    expect(page.locator(".directory > li")).to_have_count(2)
+    page.get_by_role("button", name="Nommer à la modération Camille Roussel").click()
+    expect(page.get_by_role("button", name="Rendre simple membre Camille Roussel")).to_be_visible()
+    page.get_by_role("button", name="Retirer du groupe Camille Roussel").click()
+    assert leo.barriers() == []
+    page.get_by_role("button", name="Oui").click()
+    expect(page.locator(".directory > li")).to_have_count(1)
+    hers.reload()
+    expect(hers.locator("nav.groups a").first).to_be_visible()
+    expect(hers.locator("nav.groups").get_by_role("link", name=name)).to_have_count(0)
+
+    # The last who moderates cannot go, and is told why.
+    page.get_by_role("button", name="Quitter ce groupe").click()
+    page.get_by_role("button", name="Oui").click()
+    expect(page.get_by_role("alert")).to_contain_text("GRP-")
+    page.get_by_role("button", name="Non").click()
+    expect(page.get_by_role("button", name="Quitter ce groupe")).to_be_visible()
+    leo.problems = [one for one in leo.problems if "Refusal" not in one]
+
+
+def test_a_group_that_asks_is_joined_once_somebody_lets_one_in(visit: Enter, company: Company) -> None:
+    name = f"Sur demande {uuid.uuid4().hex[:8]}"
+    rules = {"level": "LEVEL_RESTRICTED", "join": "JOIN_POLICY_ON_REQUEST", "discoverable": True}
+    with company.client("leo") as client:
+        assert client.post("/v1/groups", json={"name": name, "rules": rules}).status_code == 200
+    hers = (camille := visit("camille")).page
+    camille.open("/groups")
+    hers.get_by_role("button", name=f"Rejoindre {name}").click()
+    expect(hers.get_by_text("Votre demande est faite")).to_be_visible()
+    page = (leo := visit("leo")).page
+    leo.open("/")
+    page.locator("nav.groups").get_by_role("link", name=name).click()
+    page.locator("nav.tabs").get_by_role("link", name="Personnes").click()
+    page.get_by_role("button", name="Admettre Camille Roussel").click()
+    expect(page.locator(".directory > li")).to_have_count(2)
+    expect(page.get_by_role("heading", name="Demandent à rejoindre")).to_have_count(0)
+
+
+def test_my_data_tells_who_looked_at_what_i_wrote_and_where_i_looked(
+    visit: Enter, line2: str, company: Company
+) -> None:
+    with company.client("camille") as client:
+        assert client.post(f"/v1/groups/{line2}/posts", json={"body": "À lire par Léo."}).status_code == 200
+    leo = visit("leo")
+    leo.open(f"/groups/{line2}")
+    expect(leo.page.locator(".post").first).to_be_visible()
+    page = (camille := visit("camille")).page
+    camille.open("/me")
+    about, by = page.locator("section[aria-labelledby=about-me]"), page.locator("section[aria-labelledby=by-me]")
+    expect(about.locator(".look").first).to_contain_text("Léo Garnier")
+    expect(by.locator(".look").first).to_contain_text("Camille Roussel")
+    about.get_by_role("link", name="Reçu").first.click()
+    expect(page.locator(".verdict")).to_contain_text("✓ Ce reçu est bon")
+
+
+def test_an_administrator_adds_someone_gives_a_role_ends_and_gives_back_their_access(
+    visit: Enter, company: Company
+) -> None:
+    word = uuid.uuid4().hex[:8]
+    name, address, password = f"Zoé {word}", f"zoe.{word}@atelier.example", "une phrase assez longue"
+    page = (nadia := visit("nadia")).page
+    nadia.open("/administration")
+    for label, text in (
+        ("Prénom et nom", name),
+        ("Adresse de l’entreprise", address),
+        ("Fonction", "Essayeuse"),
+        ("Premier mot de passe", password),
+    ):
+        page.get_by_label(label, exact=label == "Fonction").fill(text)
+    page.get_by_role("button", name="Ajouter").click()
+    expect(page.get_by_text(f"{name} a un compte.")).to_be_visible()
+    search(page, word)
+    row = page.locator(".accounts li", has_text=name)
+    expect(row).to_have_count(1)
+    row.get_by_label(f"Rôle pour {name}").select_option(label="audit")
+    row.get_by_role("button", name="Donner ce rôle").click()
+    expect(row.get_by_role("button", name="Retirer")).to_be_visible()
+    row.get_by_role("button", name="Mettre fin à l’accès").click()
+    expect(row.get_by_text("ses sessions sont closes partout")).to_be_visible()
+    assert nadia.barriers() == []
+    row.get_by_role("button", name="Oui").click()
+    expect(row.get_by_role("status")).to_contain_text("n’a plus accès")
+    row.get_by_role("button", name="Rendre l’accès").click()
+    expect(row.get_by_role("button", name="Mettre fin à l’accès")).to_be_visible()
+
+    page.get_by_label("Nom de l’annuaire").fill(f"Annuaire {word}")
+    page.get_by_role("button", name="Créer un jeton").click()
+    expect(page.get_by_text("Son jeton, montré cette seule fois")).to_be_visible()
+    page.get_by_role("button", name=f"Révoquer son jeton Annuaire {word}").click()
+    page.get_by_role("button", name="Oui").click()
+    expect(page.locator("li", has_text=f"Annuaire {word}")).to_contain_text("son jeton ne compte plus")
+
+    hers = (zoe := visit()).page
+    zoe.open("/sign-in")
+    hers.get_by_label("Adresse").fill(address)
+    hers.get_by_label("Mot de passe").fill(password)
+    hers.keyboard.press("Enter")
+    expect(hers.locator("nav.groups")).to_contain_text("Vous n’appartenez encore à aucun groupe")
+    zoe.open("/me")
+    expect(hers.locator(".facts").first).to_contain_text("audit")
+    hers.get_by_text("Changer mon mot de passe").click()
+    hers.get_by_label("L’actuel").fill(password)
+    hers.get_by_label("Le nouveau").fill(f"{password} et nouvelle")
+    hers.get_by_role("button", name="Le changer").click()
+    expect(hers.get_by_text("Votre mot de passe est changé.")).to_be_visible()

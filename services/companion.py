@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import Self
 
 from services import refusals
+from services.common.child import Child
 from services.common.kafka import Bell, Kafka
 from services.common.settings import Settings
 from services.embedded.kafka import reached
@@ -59,14 +60,12 @@ class Companion:
     def __init__(self, services: Sequence[str]) -> None:
         self.name = ", ".join(services)
         self._services = services
-        self._process: subprocess.Popen[bytes] | None = None
-        self._end: asyncio.Future[int] | None = None
+        self._child: Child | None = None
 
     async def __aenter__(self) -> Self:
         ours, its = socket.socketpair()
         with its:
-            self._process = self._start(its)
-        self._end = asyncio.ensure_future(asyncio.to_thread(self._process.wait))
+            self._child = Child(self._start(its))
         self._reader, self._writer = await asyncio.open_unix_connection(sock=ours)
         return self
 
@@ -82,16 +81,8 @@ class Companion:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._process is None or self._end is None:
-            return
-        self._process.terminate()
-        try:
-            async with asyncio.timeout(_STOP_S):
-                await asyncio.shield(self._end)
-        except TimeoutError:
-            self._process.kill()
-            await self._end
-        finally:
+        if self._child is not None:
+            await self._child.stop(_STOP_S)
             self._writer.close()
 
     def tell(self, surroundings: Surroundings) -> None:
@@ -113,9 +104,9 @@ class Companion:
 
     async def ended(self) -> None:
         """Waits until it ends."""
-        if self._end is None:
+        if self._child is None:
             raise RuntimeError("it wasn't started")
-        await asyncio.shield(self._end)
+        await self._child.ended()
 
     async def pass_on(self, bell: Bell) -> None:
         """Tells it whenever the bell rings, until cancelled; what it is too slow to hear becomes one line."""

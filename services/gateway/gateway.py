@@ -16,6 +16,7 @@ import envoy  # type: ignore[import-untyped]
 import httpx
 
 from services.common import contracts
+from services.common.child import Child
 from services.common.settings import Settings
 from services.gateway import refusals
 from services.gateway.config import Address, Addresses, Edge, Limits, configuration
@@ -46,8 +47,7 @@ class Gateway:
         self._configuration = configuration(
             methods, descriptor_set(methods), addresses, edge_of(settings, port, limits or Limits())
         )
-        self._process: subprocess.Popen[bytes] | None = None
-        self._end: asyncio.Future[int] | None = None
+        self._child: Child | None = None
 
     @property
     def log(self) -> Path:
@@ -60,9 +60,8 @@ class Gateway:
         check_port(self._host, self.port)
         try:
             async with asyncio.timeout(_START_S):
-                self._process = self._start()
-                self._end = asyncio.ensure_future(asyncio.to_thread(self._process.wait))
-                self.port = await self._ready(self._process)
+                self._child = Child(self._start())
+                self.port = await self._ready(self._child)
                 self._forget_shared_memory()
         except TimeoutError:
             await self._stop()
@@ -79,9 +78,9 @@ class Gateway:
 
     async def closed(self) -> None:
         """Waits until Envoy ends by itself, then raises Refused (GWY-12)."""
-        if self._end is None:
+        if self._child is None:
             raise RuntimeError("the gateway wasn't started")
-        await asyncio.shield(self._end)
+        await self._child.ended()
         raise refusals.ENDED(words=self._last_words(), log=str(self.log))
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -119,10 +118,10 @@ class Gateway:
             (_SHARED_MEMORY / f"envoy_shared_memory_{int(base_id) * 10}").unlink(missing_ok=True)
             self._base_id.unlink()
 
-    async def _ready(self, process: subprocess.Popen[bytes]) -> int:
+    async def _ready(self, child: Child) -> int:
         """The port of the listener, once Envoy serves it."""
         async with httpx.AsyncClient(trust_env=False) as client:
-            while process.returncode is None:
+            while not child.is_over:
                 admin = _read(self._admin_address)
                 with contextlib.suppress(httpx.TransportError):
                     if admin and (await client.get(f"http://{admin}/ready")).status_code == 200:
@@ -131,14 +130,8 @@ class Gateway:
         raise refusals.NOT_STARTED(words=self._last_words(), log=str(self.log))
 
     async def _stop(self) -> None:
-        if self._process is not None and self._end is not None:
-            self._process.terminate()
-            try:
-                async with asyncio.timeout(_STOP_S):
-                    await asyncio.shield(self._end)
-            except TimeoutError:
-                self._process.kill()
-                await self._end
+        if self._child is not None:
+            await self._child.stop(_STOP_S)
         self._forget_shared_memory()
 
     def _last_words(self) -> str:

@@ -41,8 +41,7 @@ async def refusal_of(gateway: Gateway) -> Refused:
 
 
 def is_running(gateway: Gateway) -> bool:
-    process = gateway._process
-    return process is not None and process.returncode is None
+    return gateway._child is not None and not gateway._child.is_over
 
 
 async def test_a_port_in_use_is_named(tmp_path: Path) -> None:
@@ -99,8 +98,8 @@ async def test_leaving_the_block_ends_envoy(tmp_path: Path) -> None:
 async def test_an_envoy_that_dies_is_noticed(tmp_path: Path) -> None:
     async with a_gateway(tmp_path) as gateway:
         waiting = asyncio.create_task(gateway.closed())
-        assert gateway._process is not None
-        os.kill(gateway._process.pid, signal.SIGKILL)
+        assert gateway._child is not None
+        os.kill(gateway._child.pid, signal.SIGKILL)
         async with asyncio.timeout(SOON_S):
             with pytest.raises(Refused, match="GWY-12"):
                 await waiting
@@ -122,7 +121,7 @@ async def test_a_parent_killed_at_once_leaves_nothing_behind(tmp_path: Path) -> 
         from tests.contract.test_gateway_life import a_gateway
         async def main():
             async with a_gateway(Path(sys.argv[1])) as gateway:
-                print(gateway.port, gateway._process.pid, flush=True)
+                print(gateway.port, gateway._child.pid, flush=True)
                 await gateway.closed()
         asyncio.run(main())
     """)

@@ -29,6 +29,7 @@ def test_a_passkey_is_added_signs_in_and_is_removed(visit: Enter, company: Compa
     page = (leo := visit("leo")).page
     with_authenticator(leo)
     page.get_by_role("link", name="Léo Garnier").click()
+    page.get_by_role("link", name="Mes clés d’accès").click()
     expect(page.get_by_text("Vous n’en avez pas encore.")).to_be_visible()
     page.get_by_label("Comment l’appeler").fill("Portable de l’atelier")
     page.get_by_label("Votre mot de passe").fill(company.password)
@@ -45,6 +46,7 @@ def test_a_passkey_is_added_signs_in_and_is_removed(visit: Enter, company: Compa
     page.get_by_role("button", name="Se déconnecter").click()
     page.get_by_role("button", name="Se connecter avec une clé d’accès").click()
     page.get_by_role("link", name="Léo Garnier").click()
+    page.get_by_role("link", name="Mes clés d’accès").click()
     expect(held).to_contain_text("dernière utilisation")
 
     held.get_by_role("button", name="Supprimer Portable de l’atelier").click()

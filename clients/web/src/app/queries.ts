@@ -25,3 +25,13 @@ export const queries = new QueryClient({
     },
   },
 });
+
+/** Key of what belongs to nobody: who may sign in here as someone of the demonstration company. */
+export const DEMONSTRATION = ["demonstration"];
+
+/** Forgets what was asked and answered for whoever was signed in. */
+export function forgetAnswers(): void {
+  // The page for signing in may be open already, and wait: what is removed while it is being asked never comes.
+  queries.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== DEMONSTRATION[0] });
+  queries.getMutationCache().clear();
+}

@@ -11,7 +11,7 @@ import {
 import { refusalOf } from "../api/refusal.ts";
 import { accessToken } from "../api/session.ts";
 import { Loading, NoSuchPage, Refused, Unanswered } from "../parts/states.tsx";
-import { onSignedOut, queries } from "./queries.ts";
+import { forgetAnswers, onSignedOut } from "./queries.ts";
 
 const root = createRootRoute({ component: Outlet, notFoundComponent: NoSuchPage });
 
@@ -180,7 +180,7 @@ declare module "@tanstack/react-router" {
 }
 
 onSignedOut(() => {
-  queries.clear();
+  forgetAnswers();
   if (router.state.location.pathname !== "/sign-in") {
     void router.navigate({ to: "/sign-in", search: { from: router.state.location.href } });
   }

@@ -5,7 +5,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, Outlet, useRouter } from "@tanstack/react-router";
 import { auth, forgetSeen, groups, people } from "../api/calls.ts";
 import { forget } from "../api/session.ts";
-import { queries } from "../app/queries.ts";
+import { forgetAnswers } from "../app/queries.ts";
 import { Role } from "../gen/regard/common/v1/options_pb.ts";
 import { LevelMark } from "../parts/level.tsx";
 import { LiveChat } from "../parts/live-chat.tsx";
@@ -41,7 +41,7 @@ export function Frame() {
     forgetSeen();
     forgetNames();
     sessionStorage.clear();
-    queries.clear();
+    forgetAnswers();
     await router.navigate({ to: "/sign-in" });
   };
   return (

@@ -5,7 +5,7 @@ import { useMutation, useQuery } from "@tanstack/react-query";
 import { getRouteApi, useRouter } from "@tanstack/react-router";
 import { useState } from "react";
 import { type Credentials, demonstrationPeople, signIn } from "../api/session.ts";
-import { queries } from "../app/queries.ts";
+import { DEMONSTRATION, forgetAnswers } from "../app/queries.ts";
 import { LanguageSwitch, ThemeSwitch } from "../parts/settings.tsx";
 import { Refused } from "../parts/states.tsx";
 import { useTitle } from "../parts/title.ts";
@@ -19,11 +19,11 @@ export function SignIn() {
   const router = useRouter();
   const [email, setEmail] = useState("");
   const [password, setPassword] = useState("");
-  const demonstration = useQuery({ queryKey: ["demonstration"], queryFn: demonstrationPeople });
+  const demonstration = useQuery({ queryKey: DEMONSTRATION, queryFn: demonstrationPeople });
   const signing = useMutation({
     mutationFn: async (credentials: Credentials) => {
       await signIn(credentials);
-      queries.clear();
+      forgetAnswers();
       await router.navigate({ to: from ?? "/" });
     },
   });

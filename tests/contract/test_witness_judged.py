@@ -69,8 +69,9 @@ def omniwitness(folder: Path) -> Iterator[Party]:
     secret.write_text(key.secret())
     logs.write_text(f"Logs:\n- {{Origin: {ORIGIN}, URL: , PublicKey: {LOG.verifier}, Feeder: none}}\n")
     line = [program, "--private_key_path", secret, "--db_file", folder / "w.db", "--additional_logs", logs]
+    line += ["--listen", f"127.0.0.1:{port}", "--metrics_listen", "", "--logtostderr=false", "--log_dir", folder]
     with ExitStack() as stack:
-        process = _start(stack, *line, "--listen", f"127.0.0.1:{port}", "--metrics_listen", "", "--logtostderr=false")
+        process = _start(stack, *line)
         _until(lambda: _listens(port) or process.poll() is not None)
         assert process.poll() is None
         yield Party(key.verifier, f"http://127.0.0.1:{port}")

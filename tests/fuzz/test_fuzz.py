@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
@@ -22,6 +23,8 @@ def test_a_parser_survives_whatever_it_is_given(entry: Path, tmp_path: Path) -> 
     seed = random.randrange(1, 2**31)
     arguments = [f"-seed={seed}", f"-runs={RUNS}", f"-max_total_time={LONGEST_S}", f"-artifact_prefix={tmp_path}/"]
     line = [sys.executable, "-m", f"tests.fuzz.{entry.stem}", *arguments]
-    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
+    # libFuzzer ends the process at once: what it lays down goes where pytest clears up.
+    beside = os.environ | {"TMPDIR": str(tmp_path)}
+    done = subprocess.run(line, cwd=ROOT, env=beside, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"seed {seed}\n{done.stderr[-4000:]}"
     assert "Done" in done.stderr, done.stderr[-4000:]

@@ -2,6 +2,7 @@
 
 import base64
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,8 @@ def show(visit: Enter, places: dict[str, str], suffix: str = "", only: tuple[str
             if not only or row.name in only:
                 visits[who].open(row.at(places))
                 expect(visits[who].page.locator(row.sign).first).to_be_visible()
+                # Names come after the sentences that they belong to.
+                expect(visits[who].page.locator("strong", has_text=re.compile("^…"))).to_have_count(0)
                 keep(visits[who].page, row.name + suffix)
     if not only:
         leo.open(f"/groups/{places['$groupId']}/looked")

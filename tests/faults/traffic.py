@@ -233,7 +233,7 @@ class Traffic:
         """The follower follows live, and resumes from the cursor whenever the stream ends."""
         while not stop.is_set():
             told = False
-            with contextlib.suppress(RegardError):
+            async with self._signed_in_again(client):
                 async for frame in client.chat.Subscribe(chat.SubscribeRequest(cursor=self._cursor)):
                     self._cursor = frame.cursor
                     if frame.WhichOneof("frame") == "message":
@@ -246,7 +246,7 @@ class Traffic:
 
     async def _follow_as_visitor(self, client: AsyncRegard, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            with contextlib.suppress(RegardError):
+            async with self._signed_in_again(client):
                 async for frame in client.chat.Subscribe(chat.SubscribeRequest()):
                     self._overhear(frame)
             await asyncio.sleep(_RETRY_S)
@@ -339,12 +339,25 @@ class Traffic:
 
         return bool(await self._insist(client, attempt, stop))
 
+    @contextlib.asynccontextmanager
+    async def _signed_in_again(self, client: AsyncRegard) -> AsyncIterator[None]:
+        """Lets a stream end however it does; where its token is why, the next one has another."""
+        try:
+            yield
+        except RegardError as error:
+            if error.kind == "UNAUTHENTICATED":
+                await self._sign_in(client)
+
+    async def _sign_in(self, client: AsyncRegard) -> None:
+        who = next(who for who, session in self._sessions.items() if session is client.session)
+        with contextlib.suppress(RegardError):
+            await client.sign_in(f"{who}@traffic.example", PASSWORD)
+
     async def _bear(self, client: AsyncRegard, error: RegardError) -> None:
         self.refusals[error.id or error.kind] += 1
-        if error.kind == "UNAUTHENTICATED":  # the answer to a renewal was lost: its token is used up
-            who = next(who for who, session in self._sessions.items() if session is client.session)
-            with contextlib.suppress(RegardError):
-                await client.sign_in(f"{who}@traffic.example", PASSWORD)
+        # The answer to a renewal was lost, and its token is used up; or the token is of a time that is yet to come.
+        if error.kind == "UNAUTHENTICATED":
+            await self._sign_in(client)
         elif error.id and not error.unreachable:  # without an id it is a connection that broke, whatever its kind
             raise error
         await asyncio.sleep(_RETRY_S)

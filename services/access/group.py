@@ -74,7 +74,10 @@ EVERYTHING = Scope()
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """A break-glass: one of the two people reads, in this scope, while holding the role, until it ends."""
+    """A break-glass: one of the two people reads, in this scope, while holding the role, until it ends.
+
+    `sealed`: members are told later, so that what is read under it is recorded on a stream of its own.
+    """
 
     break_glass_id: str
     role: Role
@@ -82,6 +85,7 @@ class Opening:
     reference: str
     scope: Scope
     until: datetime
+    sealed: bool = False
 
     def lasts(self, at: datetime) -> bool:
         """Whether it counts at that moment."""
@@ -125,6 +129,10 @@ class GroupPolicy:
         found = self.members.get(person_id)
         return found if found and found.lasts(at) else None
 
+    def opened_to(self, reader_id: str, opening: Opening) -> GroupPolicy:
+        """The policy with a break-glass for that reader."""
+        return replace(self, opened=MappingProxyType({**self.opened, reader_id: opening}))
+
 
 def fold(policy: GroupPolicy, events: Iterable[tuple[Message, datetime]]) -> GroupPolicy:
     """The policy after `events`, each with the moment at which it was recorded; events of no concern change nothing."""
@@ -165,7 +173,7 @@ def _evolve(
             members.clear()
             return replace(policy, deleted=True, opened=MappingProxyType({}))
         case groups.BreakGlassOpened():
-            return replace(policy, opened=MappingProxyType({**policy.opened, event.reader_id: _opening(event)}))
+            return policy.opened_to(event.reader_id, opening_of(event, event.reader_role))
         case groups.BreakGlassClosed():
             left = {who: one for who, one in policy.opened.items() if one.break_glass_id != event.break_glass_id}
             return replace(policy, opened=MappingProxyType(left))
@@ -181,11 +189,14 @@ def _added(before: Membership | None, event: groups.MemberAdded, at: datetime) -
     return Membership(event.role, since, until)
 
 
-def _opening(event: groups.BreakGlassOpened) -> Opening:
+def opening_of(
+    event: groups.BreakGlassOpened | groups.BreakGlassRequested, role: Role, *, sealed: bool = False
+) -> Opening:
+    """What a break-glass opens to its reader, who holds `role`."""
     scope = event.scope
     return Opening(
         break_glass_id=event.break_glass_id,
-        role=event.reader_role,
+        role=role,
         purpose=event.reason,
         reference=event.reference,
         scope=Scope(
@@ -195,4 +206,5 @@ def _opening(event: groups.BreakGlassOpened) -> Opening:
             strict=True,
         ),
         until=event.ends_at.ToDatetime(UTC),
+        sealed=sealed,
     )

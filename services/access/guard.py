@@ -23,7 +23,8 @@ from regard.audit.v1 import events_pb2 as audit
 from regard.common.v1.common_pb2 import LEVEL_OPEN, PURPOSE_MIGRATION, PURPOSE_UNSPECIFIED, Level, Purpose, Sealed
 from regard.groups.v1.events_pb2 import GroupDeleted, KeysDestroyed
 
-from services.access import refusals, window
+from services.access import cases, refusals, window
+from services.access.cases import Cases
 from services.access.content import Erased, Object, described
 from services.access.keys import LABEL, FetchKeys, Keyring, keys_of
 from services.access.live import Live, LiveAccess, Lives
@@ -53,7 +54,7 @@ GRANT_LIFE_S = 30.0
 STALE_OPEN_S = 300.0
 """How long open groups stay readable while the event store does not answer."""
 
-_ACTS = frozenset({Action.SEARCH, Action.EXPORT, Action.SEARCH_LEDGER, Action.EXPORT_LEDGER})
+_ACTS = frozenset({Action.SEARCH, Action.EXPORT, Action.SEARCH_LEDGER, Action.EXPORT_LEDGER, Action.READ_TRAIL})
 """Recorded whatever they find, even nothing."""
 
 _RECORDED_AS = {
@@ -66,6 +67,7 @@ _RECORDED_AS = {
     Action.READ_LEDGER: audit.ACTION_READ_LEDGER,
     Action.SEARCH_LEDGER: audit.ACTION_SEARCH_LEDGER,
     Action.EXPORT_LEDGER: audit.ACTION_EXPORT,
+    Action.READ_TRAIL: audit.ACTION_SEARCH_LEDGER,
     Action.IMPORT: audit.ACTION_IMPORT,
 }
 
@@ -123,6 +125,7 @@ class Guard:
         self._recorder = Recorder(store, codec, retention, self._now)
         self._windows = window.Windows()
         self._memberships = Memberships(store, codec, self._notice)
+        self._cases = Cases(store, codec)
         self._lives = Lives(store, codec, self._memberships, self._now, self.revoked, self._notice)
         self._revocations = Revocations(store, codec, self._lives.review_people)
         self._running = False
@@ -159,12 +162,17 @@ class Guard:
         """Whether the caller left, their session was closed, or a role taken back, while their token goes on."""
         return self._revocations.revoked(caller)
 
-    async def sight(self, caller: Caller, group_id: str, action: Action) -> Sight:
-        """That the caller may do this in the group, as of a moment after this call. Raises Refused (ACC-…)."""
+    async def sight(self, caller: Caller, group_id: str, action: Action, trail: str = "") -> Sight:
+        """That the caller may do this in the group, as of a moment after this call. Raises Refused (ACC-…).
+
+        `trail`: a break-glass that is looked at. Where members are told of it later, so they are of the looking.
+        """
         await self._know_who_left()
         if self.revoked(caller):
             raise SESSION_ENDED()
         policy = await self._policy(group_id, action)
+        if action.right is Right.CONTENT and (named := cases.named()):
+            policy = await self._with_case(policy, named, caller)
         found = verdict(policy, caller.person_id, caller.roles, action, self._now())
         if isinstance(found, Denied):
             raise found.refusal()
@@ -182,6 +190,7 @@ class Guard:
             policy=policy,
             taken_at_s=self._monotonic(),
             issuer=self,
+            trail=trail,
         )
 
     async def sights(self, caller: Caller, group_ids: Collection[str], action: Action) -> dict[str, Sight]:
@@ -266,6 +275,8 @@ class Guard:
             sight = await self.sight(caller, group_id, action)
             if sight.opening and not sight.scope.whole:
                 raise refusals.ONLY_A_PART()
+            if sight.opening and sight.opening.sealed:
+                raise refusals.NOT_LIVE_AND_UNTOLD()
             access.recorded = must_record(sight.policy, sight.capacity, action)
             access_id = await self._live_recorded(sight, objects) if access.recorded else ""
             access.sight = sight
@@ -301,7 +312,7 @@ class Guard:
             raise ValueError("a sight is good with the guard that made it")
         if self._monotonic() - sight.taken_at_s <= SIGHT_LIFE_S:
             return sight
-        return await self.sight(sight.caller, sight.group_id, sight.action)
+        return await self.sight(sight.caller, sight.group_id, sight.action, sight.trail)
 
     async def _sight_or_refusal(self, caller: Caller, group_id: str, action: Action) -> Sight | Refused:
         try:
@@ -324,6 +335,13 @@ class Guard:
             raise refusals.CANNOT_CHECK()
         # Open content goes on, as for any colleague: who is a member cannot be known now.
         return replace(policy, members=MappingProxyType({}), opened=MappingProxyType({}))
+
+    async def _with_case(self, policy: GroupPolicy, break_glass_id: str, caller: Caller) -> GroupPolicy:
+        try:
+            async with asyncio.timeout(CHECK_LIMIT_S):
+                return await self._cases.added(policy, break_glass_id, caller.person_id)
+        except TimeoutError:
+            raise refusals.CANNOT_CHECK() from None
 
     async def _record(self, sight: Sight, objects: Sequence[Object], purpose: Purpose, reference: str) -> str:
         """The id of the access, once it is durable; empty if there is nothing to record."""
@@ -372,9 +390,10 @@ class Guard:
             client=sight.caller.client,
             at=self._now(),
             rules_version=sight.rules_version,
-            break_glass_id=sight.opening.break_glass_id if sight.opening else "",
+            break_glass_id=sight.opening.break_glass_id if sight.opening else sight.trail,
+            group_id=sight.group_id if sight.ledger_key != sight.group_id else "",
         )
-        await self._recorder.record(sight.group_id, access)
+        await self._recorder.record(sight.ledger_key, access)
         return access.access_id
 
     def _closed(self, access: LiveAccess, access_id: str) -> audit.LiveAccessClosed:

@@ -13,6 +13,7 @@ from regard.audit.v1.events_pb2 import (
     READER_KIND_ADMINISTRATOR,
     READER_KIND_AUDITOR,
     READER_KIND_BREAK_GLASS,
+    READER_KIND_DATA_PROTECTION_OFFICER,
     READER_KIND_SERVICE,
     ReaderKind,
 )
@@ -21,7 +22,7 @@ from regard.groups.v1.rules_pb2 import MEMBER_ROLE_STEWARD, PAST_VISIBILITY_FROM
 
 from services.access import refusals
 from services.access.group import EVERYTHING, GroupPolicy, Membership, Opening, Scope, fold
-from services.access.rules import RULES, Action, Belonging, Everyone, Holding, Opened, Outside, Right, Rule
+from services.access.rules import RULES, Action, Belonging, Everyone, Holding, Keys, Opened, Outside, Right, Rule
 from services.common.errors import Refusal
 
 __all__ = [
@@ -39,12 +40,20 @@ __all__ = [
     "verdict",
 ]
 
-PRIVILEGED = frozenset({READER_KIND_AUDITOR, READER_KIND_BREAK_GLASS, READER_KIND_SERVICE, READER_KIND_ADMINISTRATOR})
+PRIVILEGED = frozenset(
+    {
+        READER_KIND_AUDITOR,
+        READER_KIND_DATA_PROTECTION_OFFICER,
+        READER_KIND_BREAK_GLASS,
+        READER_KIND_SERVICE,
+        READER_KIND_ADMINISTRATOR,
+    }
+)
 """Those who look by a role and not because they belong: always recorded, always with a purpose."""
 
 _UNRECORDED = frozenset({Action.WRITE, Action.MANAGE, Action.FIND})
 _RECORDED_EVERYWHERE = frozenset(
-    {Action.EXPORT, Action.READ_LEDGER, Action.SEARCH_LEDGER, Action.EXPORT_LEDGER, Action.IMPORT}
+    {Action.EXPORT, Action.READ_LEDGER, Action.SEARCH_LEDGER, Action.EXPORT_LEDGER, Action.READ_TRAIL, Action.IMPORT}
 )
 
 
@@ -123,7 +132,7 @@ def panel(policy: GroupPolicy, at: datetime) -> tuple[PanelLine, ...]:
                 people = sorted(who for who, member in policy.members.items() if member.role == role)
             case Opened():
                 people = sorted(policy.opened)
-            case Holding() | Everyone() | Outside():
+            case Holding() | Keys() | Everyone() | Outside():
                 people = [""]
         found = [(who, _entitlement(policy, rule, who, at)) for who in people]
         lines += [_line(policy, entitled, who) for who, entitled in found if entitled]
@@ -152,7 +161,7 @@ def _entitlements(
                 about = role in org_roles
             case Everyone():
                 about = True
-            case Outside():
+            case Keys() | Outside():
                 about = False
         if about and (entitled := _entitlement(policy, rule, person_id, at)):
             yield entitled
@@ -172,7 +181,7 @@ def _entitlement(policy: GroupPolicy, rule: Rule, person_id: str, at: datetime) 
             if opening is None or not opening.lasts(at):
                 return None
             return _Entitlement(rule, rights, opening.scope, opening.until, opening)
-        case Holding() | Everyone() | Outside():
+        case Holding() | Keys() | Everyone() | Outside():
             return _Entitlement(rule, rights)
 
 
@@ -188,7 +197,7 @@ def _line(policy: GroupPolicy, entitled: _Entitlement, person_id: str) -> PanelL
         person_id=person_id,
         capacity=_capacity(rule),
         reads_content=Right.CONTENT in rights,
-        reads_ledger=bool(rights & {Right.LEDGER, Right.LEDGER_SEARCH}),
+        reads_ledger=bool(rights & {Right.LEDGER, Right.LEDGER_SEARCH, Right.TRAIL}),
         writes=Right.WRITE in rights,
         manages=Right.MANAGE in rights,
         recorded=_recorded(policy, rule, rights),

@@ -31,6 +31,8 @@ LIMIT_S = 2.0
 YEAR = timedelta(days=365)
 MARGIN = timedelta(days=1)
 """How much longer than the ledger the event store keeps access streams, so that only the ledger's rows decide."""
+LATER = timedelta(days=90)
+"""How much longer still those of which members may be told so much later, since they are kept for as long from then."""
 
 _TOPIC = contracts.event_file_of("audit").topic
 _MOST_PER_EVENT = 500
@@ -60,13 +62,16 @@ def _stream(group_id: str) -> str:
 
 
 class Recorder:
-    """Appends accesses to `access-<group id>`. `recorded`: how many of this process are durable."""
+    """Appends accesses to `access-<group id>`, or to that of a break-glass of which members are told later.
+
+    `recorded`: how many of this process are durable.
+    """
 
     def __init__(self, store: EventStore, codec: Codec, retention: timedelta, now: Callable[[], datetime]) -> None:
         self._store = store
         self._codec = codec
-        self._max_age_s = int((retention + MARGIN).total_seconds())
-        self.counting = Counting(store, codec, now, self._max_age_s)
+        self._max_age = retention + MARGIN
+        self.counting = Counting(store, codec, now, int(self._max_age.total_seconds()))
         self._open: dict[str, _Batch] = {}
         self._appending: Counter[str] = Counter()
         self._kept: set[str] = set()
@@ -107,7 +112,8 @@ class Recorder:
         self._appending[batch.group_id] += 1
         try:
             record = AccessesRecorded(group_id=batch.group_id, accesses=batch.accesses)
-            position = await self._append(batch.group_id, record)
+            later = any(access.group_id for access in batch.accesses)
+            position = await self._append(batch.group_id, record, self._max_age + LATER * later)
         except Refused:
             _FAILED.inc(len(batch.accesses))
             self.counting.unsure(batch.group_id, batch.accesses)
@@ -123,11 +129,11 @@ class Recorder:
 
     async def _close(self, closed: LiveAccessClosed) -> None:
         try:
-            await self._append(closed.group_id, closed)
+            await self._append(closed.group_id, closed, self._max_age)
         except Refused as refused:
             _log.warning("a live access could not be closed", error_id=refused.refusal.id)
 
-    async def _append(self, group_id: str, message: Message) -> Position:
+    async def _append(self, group_id: str, message: Message, max_age: timedelta) -> Position:
         # One command id for all attempts, so that repeating after a lost answer finds the same event.
         stream, context = _stream(group_id), CommandContext(uuid.uuid4(), "service:guard", str(uuid.uuid4()))
         try:
@@ -137,7 +143,7 @@ class Recorder:
             raise CANNOT_RECORD() from error
         if stream not in self._kept:
             self._kept.add(stream)
-            self._start(self._keep(stream))
+            self._start(self._keep(stream, max_age))
         return position
 
     async def _insist(self, stream: str, messages: Sequence[Message], context: CommandContext) -> Position:
@@ -151,9 +157,9 @@ class Recorder:
             await asyncio.sleep(pause_s)
             pause_s *= 2
 
-    async def _keep(self, stream: str) -> None:
+    async def _keep(self, stream: str, max_age: timedelta) -> None:
         try:
-            await self._store.set_retention(stream, max_age_s=self._max_age_s)
+            await self._store.set_retention(stream, max_age_s=int(max_age.total_seconds()))
         except Refused:
             self._kept.discard(stream)  # the next record of the stream tries again
 

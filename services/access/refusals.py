@@ -114,3 +114,11 @@ ONLY_A_PART = refusal(
     remedy_en="Read what lies within its scope.",
     remedy_fr="Lisez ce qu’il couvre.",
 )
+NOT_LIVE_AND_UNTOLD = refusal(
+    "ACC-15",
+    Kind.PERMISSION_DENIED,
+    en="A break-glass of which members are told later opens what is written, and follows nothing as it is written.",
+    fr="Un bris de glace annoncé plus tard ouvre ce qui est écrit, et ne suit pas en direct ce qui s’écrit.",
+    remedy_en="Read the group again to see what came since.",
+    remedy_fr="Relisez le groupe pour voir ce qui est venu depuis.",
+)

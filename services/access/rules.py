@@ -15,6 +15,7 @@ from regard.audit.v1.events_pb2 import (
     READER_KIND_AUDITOR,
     READER_KIND_BREAK_GLASS,
     READER_KIND_COLLEAGUE,
+    READER_KIND_DATA_PROTECTION_OFFICER,
     READER_KIND_GUEST,
     READER_KIND_MEMBER,
     READER_KIND_MODERATOR,
@@ -22,7 +23,12 @@ from regard.audit.v1.events_pb2 import (
     ReaderKind,
 )
 from regard.common.v1.common_pb2 import LEVEL_CONFIDENTIAL, LEVEL_OPEN, LEVEL_RESTRICTED, Level
-from regard.common.v1.options_pb2 import ROLE_AUDITOR, ROLE_PLATFORM_ADMINISTRATOR, Role
+from regard.common.v1.options_pb2 import (
+    ROLE_AUDITOR,
+    ROLE_DATA_PROTECTION_OFFICER,
+    ROLE_PLATFORM_ADMINISTRATOR,
+    Role,
+)
 from regard.groups.v1.rules_pb2 import (
     BREAK_GLASS_TWO_KEYS,
     MEMBER_ROLE_GUEST,
@@ -41,6 +47,7 @@ class Right(enum.Enum):
     CONTENT = "read content"
     LEDGER = "read the ledger"
     LEDGER_SEARCH = "search the ledger with a role"
+    TRAIL = "see all of a break-glass with a role"
     WRITE = "write"
     MANAGE = "manage membership and rules"
     IMPORT = "bring history in"
@@ -59,6 +66,7 @@ class Action(enum.Enum):
     READ_LEDGER = "read_ledger"
     SEARCH_LEDGER = "search_ledger"
     EXPORT_LEDGER = "export_ledger"
+    READ_TRAIL = "read_trail"
     WRITE = "write"
     MANAGE = "manage"
     IMPORT = "import"
@@ -74,6 +82,7 @@ _TAKES = {
     Action.READ_LEDGER: Right.LEDGER,
     Action.SEARCH_LEDGER: Right.LEDGER_SEARCH,
     Action.EXPORT_LEDGER: Right.LEDGER_SEARCH,
+    Action.READ_TRAIL: Right.TRAIL,
     Action.WRITE: Right.WRITE,
     Action.MANAGE: Right.MANAGE,
     Action.IMPORT: Right.IMPORT,
@@ -101,6 +110,11 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
+class Keys:
+    """Two people with two different roles, who together can open the group: nobody by that alone."""
+
+
+@dataclass(frozen=True, slots=True)
 class Everyone:
     """Every colleague."""
 
@@ -115,7 +129,7 @@ class Rule:
     """One line of the table. `levels`: of which content, by the level at which it was written."""
 
     id: str
-    whom: Belonging | Holding | Opened | Everyone | Outside
+    whom: Belonging | Holding | Opened | Keys | Everyone | Outside
     capacity: ReaderKind
     holds: Callable[[GroupPolicy], bool]
     gives: frozenset[Right]
@@ -222,11 +236,23 @@ RULES: tuple[Rule, ...] = (
         Holding(ROLE_AUDITOR),
         READER_KIND_AUDITOR,
         _in_working_groups,
-        frozenset({Right.LEDGER_SEARCH}),
+        frozenset({Right.LEDGER_SEARCH, Right.TRAIL}),
         _NO_LEVEL,
         en="Auditors search the ledger, never the content, for a stated purpose; each search is recorded and shown.",
         fr="Les auditeurs cherchent dans le registre, jamais dans le contenu, pour un motif déclaré ; "
         "chaque recherche est enregistrée et montrée.",
+    ),
+    Rule(
+        "SEE-11",
+        Holding(ROLE_DATA_PROTECTION_OFFICER),
+        READER_KIND_DATA_PROTECTION_OFFICER,
+        _in_working_groups,
+        frozenset({Right.TRAIL}),
+        _NO_LEVEL,
+        en="The data protection officer sees what was accessed by break-glass, and no other line of the ledger, for a "
+        "stated purpose; each time is recorded and shown.",
+        fr="La personne chargée de la protection des données voit ce qui a été consulté par bris de glace, et aucune "
+        "autre ligne du registre, pour un motif déclaré ; chaque fois est enregistrée et montrée.",
     ),
     Rule(
         "SEE-08",
@@ -238,6 +264,20 @@ RULES: tuple[Rule, ...] = (
         en="Platform administrators can bring history in from another tool, which is recorded; they cannot read.",
         fr="Les administrateurs de la plateforme peuvent importer l’historique d’un autre outil, ce qui est "
         "enregistré ; ils ne peuvent pas lire.",
+    ),
+    Rule(
+        "SEE-12",
+        Keys(),
+        READER_KIND_BREAK_GLASS,
+        _where_two_keys_open,
+        frozenset({Right.CONTENT}),
+        _ALL_LEVELS,
+        en="Two people with two different roles (security, data protection, staff representation) can open the group "
+        "to one of them, for seven days at most. Members are told at once, or at a date that is fixed beforehand, 90 "
+        "days later at most; how much they have not been told of yet is counted for everyone to see.",
+        fr="Deux personnes de rôles différents (sûreté, protection des données, représentation du personnel) peuvent "
+        "ouvrir le groupe à l’une d’elles, pour sept jours au plus. Les membres en sont prévenus aussitôt, ou à une "
+        "date fixée d’avance, 90 jours après au plus ; chacun peut voir combien d’accès restent à annoncer.",
     ),
     Rule(
         "SEE-10",

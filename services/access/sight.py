@@ -19,6 +19,7 @@ class Sight:
 
     `readable_levels`: of content, by the level at which it was written. `scope`: which of it. `opening`: the
     break-glass that allows it, if one does. `level`: the group's, with which new content is to be written.
+    `trail`: the break-glass that is looked at, where members are told of it later.
     """
 
     caller: Caller
@@ -34,11 +35,18 @@ class Sight:
     policy: GroupPolicy = field(repr=False)
     taken_at_s: float = field(repr=False)
     issuer: object = field(repr=False, compare=False)
+    trail: str = ""
 
     @property
     def moderates(self) -> bool:
         """Whether it is as a moderator that the caller may do this."""
         return self.capacity == READER_KIND_MODERATOR
+
+    @property
+    def ledger_key(self) -> str:
+        """Whose access stream gets the record: the group's, or a break-glass's of which members are told later."""
+        sealed = self.opening.break_glass_id if self.opening and self.opening.sealed else self.trail
+        return sealed or self.group_id
 
     @property
     def since(self) -> datetime | None:

@@ -14,6 +14,7 @@ from regard.common.v1.common_pb2 import PageInfo, PageRequest
 from services.audit.auditors import Asked, Auditors, Why
 from services.audit.completeness import Completeness
 from services.audit.contests import ContestDesk
+from services.audit.disclosures import Disclosures
 from services.audit.export import Export
 from services.audit.ledger import Ledger, Part, Period
 from services.audit.opening import LogOpening
@@ -23,7 +24,7 @@ from services.audit.shown import entry
 from services.audit.trails import Trails
 from services.audit.views import HOUR_US
 from services.audit.watch import Watch
-from services.common import paging, rpc
+from services.common import moments, paging, rpc
 
 Context = grpc.aio.ServicerContext[Message, Message]
 Scope = pb.ListAccessesRequest.Scope
@@ -33,10 +34,11 @@ Bounded = pb.ListAccessesRequest | pb.SearchAccessesRequest | pb.CheckCompletene
 class LedgerApi(LedgerServiceServicer):
     """The ledger, for those concerned."""
 
-    def __init__(self, ledger: Ledger, watch: Watch, contests: ContestDesk) -> None:
+    def __init__(self, ledger: Ledger, watch: Watch, contests: ContestDesk, disclosures: Disclosures) -> None:
         self._ledger = ledger
         self._watch = watch
         self._contests = contests
+        self._disclosures = disclosures
 
     async def ListAccesses(self, request: pb.ListAccessesRequest, context: Context) -> pb.ListAccessesResponse:
         caller, part, period = rpc.caller(), _part(request.page), _period(request)
@@ -82,6 +84,15 @@ class LedgerApi(LedgerServiceServicer):
 
     async def ListContests(self, request: pb.ListContestsRequest, context: Context) -> pb.ListContestsResponse:
         return pb.ListContestsResponse(contests=await self._contests.of(rpc.caller(), request.group_id))
+
+    async def ListSealedCounts(
+        self, request: pb.ListSealedCountsRequest, context: Context
+    ) -> pb.ListSealedCountsResponse:
+        answer = pb.ListSealedCountsResponse()
+        for one in await self._disclosures.untold():
+            month, told_by = moments.timestamp_of(one.month), moments.timestamp_of(one.told_by)
+            answer.months.add(month=month, accesses=one.accesses, told_by=told_by)
+        return answer
 
 
 class AuditQueryApi(AuditQueryServiceServicer):

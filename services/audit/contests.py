@@ -12,9 +12,9 @@ from regard.common.v1.options_pb2 import ROLE_AUDITOR, ROLE_DATA_PROTECTION_OFFI
 
 from services.access import Action, Guard, Place
 from services.audit.contest import DECIDER, ContestAccess, SettleContest, stream_of
+from services.audit.disclosures import Disclosures
 from services.audit.ledger import ledger_of
 from services.audit.log.receipts import reader_of
-from services.audit.log.transparency import TransparencyLog
 from services.audit.refusals import NO_SUCH_ACCESS, READER_NOT_SHOWN
 from services.audit.shown import by_rule
 from services.audit.views import TOPIC
@@ -31,9 +31,9 @@ _ANSWERERS = frozenset({ROLE_AUDITOR, ROLE_DATA_PROTECTION_OFFICER})
 class ContestDesk:
     """Contests of accesses. Raises Refused."""
 
-    def __init__(self, guard: Guard, log: TransparencyLog, store: EventStore, codec: Codec, clock: Clock) -> None:
+    def __init__(self, guard: Guard, disclosures: Disclosures, store: EventStore, codec: Codec, clock: Clock) -> None:
         self._guard = guard
-        self._log = log
+        self._disclosures = disclosures
         self._store = store
         self._codec = codec
         self._clock = clock
@@ -42,7 +42,7 @@ class ContestDesk:
         """Contests an access, once. Raises Refused: ACC-.., AUD-04, AUD-07 where readers are not shown by name."""
         sight = await self._guard.sight(caller, group_id, Action.READ_LEDGER)
         await self._guard.enter(sight, (ledger_of(sight),))
-        row = await (await self._log.receipts()).find(group_id, access_id)
+        row = await self._disclosures.find(group_id, access_id, caller.person_id)
         if row is None:
             raise NO_SUCH_ACCESS()
         reader_id, kind = reader_of(row)
@@ -52,7 +52,7 @@ class ContestDesk:
 
     async def settle(self, caller: Caller, group_id: str, access_id: str, outcome: ContestOutcome, answer: str) -> None:
         """Answers a contest. Raises Refused: AUD-40 to AUD-42."""
-        row = await (await self._log.receipts()).find(group_id, access_id)
+        row = await self._disclosures.find(group_id, access_id, caller.person_id)
         reader_id = reader_of(row)[0] if row else ""
         # Decided before anything is sealed too, so that no key is made for a group that is none.
         command = SettleContest(group_id, access_id, outcome, Sealed(), reader_id, caller.person_id)

@@ -124,7 +124,9 @@ class _Proofs:
         """The receipt of each, or why there is none."""
         if self.published is None or self.nodes is None:
             return {one.access_id: NOT_YET_PROVABLE for one in entries}
-        accesses = [(one.group_id, one.access_id) for one in entries]
+        # What members were told of later stands on the stream of its break-glass.
+        ledgers = [one.break_glass_id if one.HasField("disclosed_at") else one.group_id for one in entries]
+        accesses = [(ledger, one.access_id) for ledger, one in zip(ledgers, entries, strict=True)]
         return await self.receipts.several(self.published, self.nodes, accesses)
 
 

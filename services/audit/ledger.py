@@ -12,6 +12,7 @@ from regard.audit.v1.events_pb2 import READER_KIND_UNSPECIFIED
 
 from services.access import Action, Guard, Object, Sight
 from services.audit import queries
+from services.audit.disclosures import Disclosures
 from services.audit.log.receipts import reader_of
 from services.audit.log.transparency import TransparencyLog
 from services.audit.queries import Key, Page, Wanted
@@ -41,10 +42,11 @@ class Part:
 class Ledger:
     """The ledger as those concerned may read it."""
 
-    def __init__(self, guard: Guard, database: Database, log: TransparencyLog) -> None:
+    def __init__(self, guard: Guard, database: Database, log: TransparencyLog, disclosures: Disclosures) -> None:
         self._guard = guard
         self._database = database
         self._log = log
+        self._disclosures = disclosures
 
     async def of_group(
         self, caller: Caller, group_id: str, object_id: str, period: Period, part: Part
@@ -81,8 +83,7 @@ class Ledger:
 
         Others get none, since the place of its leaf tells the second of an access that is shown by the hour.
         """
-        receipts = await self._log.receipts()
-        row = await receipts.find(group_id, access_id)
+        row = await self._disclosures.find(group_id, access_id, caller.person_id)
         reader_id, reader_kind = reader_of(row) if row else ("", READER_KIND_UNSPECIFIED)
         if reader_id != caller.person_id:
             sight = await self._guard.sight(caller, group_id, Action.READ_LEDGER)
@@ -91,7 +92,7 @@ class Ledger:
                 raise READER_NOT_SHOWN()
         if row is None:
             raise NO_SUCH_ACCESS()
-        return await receipts.of(row)
+        return await (await self._log.receipts()).of(row)
 
 
 def ledger_of(sight: Sight) -> Object:

@@ -9,6 +9,7 @@ from regard.audit.v1.audit_pb2 import OpenLogResponse
 
 from services.access import Action, Guard, Sight
 from services.audit.auditors import Why
+from services.audit.disclosures import Disclosures
 from services.audit.ledger import ledger_of
 from services.audit.log.transparency import TransparencyLog
 from services.audit.refusals import LOG_NOT_SO_LARGE
@@ -21,11 +22,15 @@ Frame = OpenLogResponse
 
 
 class LogOpening:
-    """Gives what opens entries, as the groups' rules let an auditor look; the others are withheld."""
+    """Gives what opens entries, as the groups' rules let an auditor look; the others are withheld.
 
-    def __init__(self, guard: Guard, log: TransparencyLog) -> None:
+    What members are told of later has no opening before: a seal says until when.
+    """
+
+    def __init__(self, guard: Guard, log: TransparencyLog, disclosures: Disclosures) -> None:
         self._guard = guard
         self._log = log
+        self._disclosures = disclosures
 
     async def frames(self, caller: Caller, why: Why, first: int, size: int) -> AsyncGenerator[Frame, None]:
         """The signed checkpoint, then openings from `first` to before `size`; 0: all that is published.
@@ -39,12 +44,19 @@ class LogOpening:
         yield Frame(checkpoint=published.signed)
         size = size or newest
         openings, told = await self._log.openings(), set[str]()
+        sealed = await openings.sealed(size)
         for start in range(first, size, ENTRIES_PER_FRAME):
+            cases = await self._disclosures.all()
+            groups = {id: case.group_id if case.disclosed_at else "" for id, case in cases.items()}
             some = await openings.of(start, min(size, start + ENTRIES_PER_FRAME), size)
-            seen = await self._entered(caller, why, {one.group_id for one in some if one.group_id}, told)
+            found = {group_id for one in some if (group_id := groups.get(one.group_id, one.group_id))}
+            seen = await self._entered(caller, why, found, told)
             frame = Frame()
             for one in some:
-                opens = not one.group_id or one.group_id in seen
+                group_id = groups.get(one.group_id, one.group_id)
+                if one.group_id and not group_id and one.index <= sealed.get(one.group_id, -1):
+                    continue
+                opens = not one.group_id or group_id in seen
                 frame.openings.add(index=one.index, **({"salt": one.salt, "record": one.record} if opens else {}))
             yield frame
 

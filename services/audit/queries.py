@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 import sqlalchemy as sa
 from regard.audit.v1.events_pb2 import ACTION_LIVE, ACTION_UNSPECIFIED, READER_KIND_UNSPECIFIED, Action, ReaderKind
 from regard.common.v1.common_pb2 import PURPOSE_UNSPECIFIED, Purpose
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.audit import disclosures
 from services.audit.shown import Counted, Line, Row, Shown
-from services.audit.views import AUTHORS, HEADS, HOUR_US, LEDGER, MESSAGES, OBJECTS, PLACES_PER_EVENT
+from services.audit.views import AUTHORS, HEADS, HOUR_US, LEDGER, MESSAGES, OBJECTS, PLACES_PER_EVENT, SEALED
 
 HOURS_PER_DAY = 24
 _ENDLESS = 2**62
@@ -30,7 +32,10 @@ Mark = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which accesses. `shown`: the groups, each with how its readers appear; empty bounds are none."""
+    """Which accesses. `shown`: the groups, each with how its readers appear; empty bounds are none.
+
+    `cases`: break-glass of these groups of which members were told later, whose ledgers are among them, by id.
+    """
 
     shown: Mapping[str, Shown]
     object_id: str = ""
@@ -41,6 +46,7 @@ class Wanted:
     purpose: Purpose = PURPOSE_UNSPECIFIED
     from_us: int | None = None
     to_us: int | None = None
+    cases: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +73,7 @@ class Page:
 async def lines(connection: AsyncConnection, wanted: Wanted, after: Key | None, size: int) -> Page:
     """The lines after `after`. Accesses that come while a list is read are not in its later pages."""
     await _plan_for_these(connection)
+    wanted = await _with_cases(connection, wanted)
     until = after[0] if after else await _newest(connection)
     tops = _tops(wanted, LEDGER.c.place <= until, near=[*_candidates(wanted), *await _span(connection, wanted)])
     found = sa.select(tops).order_by(tops.c.place.desc()).limit(size + 1)
@@ -88,7 +95,7 @@ async def line_of(connection: AsyncConnection, wanted: Wanted, place: int) -> Li
     row = (await connection.execute(sa.select(grouped).where(grouped.c.place == place))).first()
     if row is None:
         return None
-    return (await _rows(connection, [place]))[place] if row.named else _counted(row)
+    return (await _rows(connection, [place]))[place] if row.named else _counted(row, wanted)
 
 
 async def changes(connection: AsyncConnection, group_id: str, after: Mark, limit: int) -> Sequence[Mark]:
@@ -117,11 +124,11 @@ async def groups_about(connection: AsyncConnection, author_id: str) -> Sequence[
         sa.select(AUTHORS.c.group_id).where(AUTHORS.c.author_id == author_id),
         sa.select(MESSAGES.c.group_id).where(MESSAGES.c.author_id == author_id),
     )
-    return (await connection.execute(found)).scalars().all()
+    return await disclosures.groups_of(connection, (await connection.execute(found)).scalars().all())
 
 
 async def groups_read_by(connection: AsyncConnection, reader_id: str) -> Sequence[str]:
-    """The groups that the reader accessed."""
+    """The groups that the reader accessed, and the break-glass under which they did before members were told."""
     found = sa.select(LEDGER.c.group_id).where(LEDGER.c.reader_id == reader_id).distinct()
     return (await connection.execute(found)).scalars().all()
 
@@ -129,6 +136,7 @@ async def groups_read_by(connection: AsyncConnection, reader_id: str) -> Sequenc
 async def count(connection: AsyncConnection, wanted: Wanted, most: int) -> int:
     """How many such accesses there are, counted to `most`."""
     await _plan_for_these(connection)
+    wanted = await _with_cases(connection, wanted)
     found = sa.select(LEDGER.c.place).where(LEDGER.c.repeats.is_(False), *_conditions(wanted)).limit(most).subquery()
     return int((await connection.execute(sa.select(sa.func.count()).select_from(found))).scalar_one())
 
@@ -136,18 +144,22 @@ async def count(connection: AsyncConnection, wanted: Wanted, most: int) -> int:
 async def groups_of(connection: AsyncConnection, wanted: Wanted, limit: int) -> Sequence[str]:
     """The groups that hold such accesses, wherever they are; `wanted.shown` is not looked at."""
     found = sa.select(LEDGER.c.group_id).where(LEDGER.c.repeats.is_(False), *_about(wanted)).distinct().limit(limit)
-    return (await connection.execute(found)).scalars().all()
+    return await disclosures.groups_of(connection, (await connection.execute(found)).scalars().all())
 
 
 async def days(connection: AsyncConnection, wanted: Wanted) -> Sequence[Day]:
     """How many such accesses there are by day, capacity, action and purpose; newest day first."""
     await _plan_for_these(connection)
+    wanted = await _with_cases(connection, wanted)
+    group_id = (
+        sa.case(wanted.cases, value=LEDGER.c.group_id, else_=LEDGER.c.group_id) if wanted.cases else LEDGER.c.group_id
+    )
     day = (LEDGER.c.hour // HOURS_PER_DAY).label("day")
     key = (day, LEDGER.c.reader_kind, LEDGER.c.action, LEDGER.c.purpose)
     counts = (
         sa.func.count().label("accesses"),
         sa.func.count(LEDGER.c.reader_id.distinct()).label("readers"),
-        sa.func.count(LEDGER.c.group_id.distinct()).label("groups"),
+        sa.func.count(group_id.distinct()).label("groups"),
     )
     found = (
         sa.select(*key, *counts)
@@ -156,6 +168,13 @@ async def days(connection: AsyncConnection, wanted: Wanted) -> Sequence[Day]:
         .order_by(day.desc(), *key[1:])
     )
     return [Day(**row) for row in (await connection.execute(found)).mappings()]
+
+
+async def _with_cases(connection: AsyncConnection, wanted: Wanted) -> Wanted:
+    """With the ledgers of break-glass of which the members of these groups were told later."""
+    cases = await disclosures.told(connection, wanted.shown)
+    shown = {one: wanted.shown[group_id] for one, group_id in cases.items()}
+    return replace(wanted, shown={**shown, **wanted.shown}, cases=cases)
 
 
 async def _plan_for_these(connection: AsyncConnection) -> None:
@@ -281,7 +300,6 @@ def _candidates(wanted: Wanted) -> Iterator[sa.ColumnElement[bool]]:
         this, run = MESSAGES.alias(), OBJECTS.alias()
         in_a_run = sa.and_(
             run.c.object_id == this.c.room_id,
-            run.c.group_id == this.c.group_id,
             this.c.sequence.between(run.c.first, run.c.last),
         )
         about.append(_places(wanted, OBJECTS, OBJECTS.c.object_id == wanted.object_id))
@@ -335,7 +353,6 @@ def _read_in_a_run(messages: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
     inside = sa.exists().where(
         messages,
         MESSAGES.c.room_id == OBJECTS.c.object_id,
-        MESSAGES.c.group_id == OBJECTS.c.group_id,
         MESSAGES.c.sequence.between(OBJECTS.c.first, OBJECTS.c.last),
         MESSAGES.c.author_id != LEDGER.c.reader_id,
     )
@@ -375,19 +392,21 @@ async def _counts(
     hours = sorted({row.hour for row in tops})
     grouped = _grouped(wanted, LEDGER.c.place <= until, LEDGER.c.hour.in_(hours))
     found = sa.select(grouped).where(grouped.c.place.in_([row.place for row in tops]))
-    return {row.place: _counted(row) for row in await connection.execute(found)}
+    return {row.place: _counted(row, wanted) for row in await connection.execute(found)}
 
 
 async def _rows(connection: AsyncConnection, places: Sequence[int]) -> dict[int, Row]:
-    columns = ("group_id", "revision", "index", "of", "record", "ended_at_us", "place")
-    found = sa.select(*(LEDGER.c[name] for name in columns)).where(LEDGER.c.place.in_(places))
-    rows = (await connection.execute(found)).mappings().all()
-    return {row["place"]: Row(*(row[name] for name in columns)) for row in rows}
+    columns = (LEDGER.c[name] for name in ("revision", "index", "of", "record", "ended_at_us", "place"))
+    group_id = sa.func.coalesce(SEALED.c.group_id, LEDGER.c.group_id).label("group_id")
+    of_case = SEALED.c.break_glass_id == LEDGER.c.group_id
+    found = sa.select(group_id, *columns, SEALED.c.disclosed_at_us).outerjoin_from(LEDGER, SEALED, of_case)
+    rows = (await connection.execute(found.where(LEDGER.c.place.in_(places)))).mappings()
+    return {row["place"]: Row(**row) for row in rows}
 
 
-def _counted(row: sa.Row[tuple[object, ...]]) -> Counted:
+def _counted(row: sa.Row[tuple[object, ...]], wanted: Wanted) -> Counted:
     return Counted(
-        group_id=row.group_id,
+        group_id=wanted.cases.get(row.group_id, row.group_id),
         hour=row.hour,
         reader_kind=row.kind,
         action=row.action,

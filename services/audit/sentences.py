@@ -32,6 +32,13 @@ _KINDS: Mapping[ReaderKind, tuple[Words, Words, Words]] = {
         "moderator", "moderators", "modération", "personne de la modération", "personnes de la modération"
     ),
     audit.READER_KIND_AUDITOR: _kind("auditor", "auditors", "audit", "personne de l’audit", "personnes de l’audit"),
+    audit.READER_KIND_DATA_PROTECTION_OFFICER: _kind(
+        "data protection officer",
+        "data protection officers",
+        "protection des données",
+        "personne de la protection des données",
+        "personnes de la protection des données",
+    ),
     audit.READER_KIND_BREAK_GLASS: _kind(
         "break-glass reader",
         "break-glass readers",

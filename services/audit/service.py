@@ -10,6 +10,7 @@ from services.audit.api import AuditQueryApi, LedgerApi
 from services.audit.auditors import Auditors
 from services.audit.completeness import Completeness
 from services.audit.contests import ContestDesk
+from services.audit.disclosures import Disclosures
 from services.audit.export import Export
 from services.audit.ledger import Ledger
 from services.audit.ledgercheck import ledger_against_streams
@@ -29,18 +30,21 @@ def build(settings: Settings, kernel: Kernel) -> Service:
     completeness = Completeness(guard, kernel.store, database, log.places(), kernel.clock)
     auditors = Auditors(guard, database)
     export = Export(guard, database, auditors, log, kernel.clock)
-    contests = ContestDesk(guard, log, kernel.store, kernel.codec, kernel.clock)
+    disclosures = Disclosures(database, log)
+    contests = ContestDesk(guard, disclosures, kernel.store, kernel.codec, kernel.clock)
     trails = Trails(guard, kernel.store, kernel.codec, database, contests, kernel.clock)
     return Service(
         name="audit",
         servicers=(
             (
                 add_LedgerServiceServicer_to_server,
-                LedgerApi(Ledger(guard, database, log), Watch(guard, database, view), contests),
+                LedgerApi(
+                    Ledger(guard, database, log, disclosures), Watch(guard, database, view), contests, disclosures
+                ),
             ),
             (
                 add_AuditQueryServiceServicer_to_server,
-                AuditQueryApi(auditors, export, trails, completeness, LogOpening(guard, log)),
+                AuditQueryApi(auditors, export, trails, completeness, LogOpening(guard, log, disclosures)),
             ),
         ),
         projections=(view,),

@@ -63,7 +63,7 @@ def by_name() -> Shown:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An access with its reader's name, as the table has it."""
+    """An access with its reader's name, as the table has it. `disclosed_at_us`: when members were told later."""
 
     group_id: str
     revision: int
@@ -72,6 +72,7 @@ class Row:
     record: bytes
     ended_at_us: int | None
     place: int
+    disclosed_at_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,8 @@ def _named(row: Row) -> LedgerEntry:
     )
     if row.ended_at_us is not None:
         shown.ended_at.FromMicroseconds(row.ended_at_us)
+    if row.disclosed_at_us is not None:
+        shown.disclosed_at.FromMicroseconds(row.disclosed_at_us)
     return shown
 
 

@@ -1,4 +1,4 @@
-"""The trail of a break-glass, for an auditor: what was decided, and what was accessed under it.
+"""The trail of a break-glass, for an auditor or the data protection officer: what was decided, what was accessed.
 
 What was decided is read from the event store, where it stands on two streams: the break-glass's own, and the group's.
 """
@@ -73,7 +73,7 @@ class _Story:
 
 
 class Trails:
-    """Trails of break-glass. The group sees that one was asked for, like every question of an auditor."""
+    """Trails of break-glass. The group sees that one was asked for, like every question with a role."""
 
     def __init__(
         self, guard: Guard, store: EventStore, codec: Codec, database: Database, contests: ContestDesk, clock: Clock
@@ -92,12 +92,14 @@ class Trails:
         case = story.case
         if not case.break_glass_id:
             raise NO_SUCH_BREAK_GLASS()
-        sight = await self._guard.sight(caller, case.group_id, Action.SEARCH_LEDGER)
+        # Once approved, one of which members are told later has a ledger of its own, for this looking too.
+        own = break_glass_id if case.HasField("disclose_at") and story.approved_at else ""
+        sight = await self._guard.sight(caller, case.group_id, Action.READ_TRAIL, own)
         await self._guard.enter(sight, (ledger_of(sight),), why.purpose, why.reference)
         _opened(story, await self._events("group", case.group_id))
         _over(case, self._clock())
         wanted = Wanted(
-            {case.group_id: by_name()},
+            {own or case.group_id: by_name()},
             reader_id=case.requested_by,
             reader_kind=READER_KIND_BREAK_GLASS,
             purpose=case.reason,
@@ -130,11 +132,17 @@ def _decided(story: _Story, events: Iterable[Event]) -> None:
                         scope=asked.scope if asked.HasField("scope") else None,
                         requested_at=at,
                         ends_at=asked.ends_at,
+                        disclose_at=asked.disclose_at if asked.HasField("disclose_at") else None,
+                        delay_reason=asked.delay_reason,
                     )
                 )
             case groups.BreakGlassApproved() as approved:
                 case.state, story.approved_at = BreakGlassCase.STATE_OPEN, at
                 case.approved_by, case.approver_role = approved.approved_by, approved.role
+                if case.HasField("disclose_at"):
+                    case.opened_at.CopyFrom(at)
+            case groups.BreakGlassDisclosed():
+                case.disclosed_at.CopyFrom(at)
             case groups.BreakGlassRefused() as refused:
                 _ended(case, BreakGlassCase.STATE_REFUSED, refused.refused_by, at)
             case groups.BreakGlassEnded() as ended:

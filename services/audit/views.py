@@ -6,6 +6,9 @@ keeps its place with rows marked as repeats, which no list shows.
 
 What was erased comes on another stream than the accesses, in no fixed order to them: how far each group's accesses are
 erased is remembered, so that tables that are filled anew do not bring them back.
+
+A break-glass of which members are told later has a ledger of its own, by its id in place of a group's. SEALED says of
+which group it is, and since when that may be known.
 """
 
 from __future__ import annotations
@@ -15,12 +18,13 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from regard.audit.v1.events_pb2 import ACTION_LIVE, Access, AccessesErased, AccessesRecorded, LiveAccessClosed
 from regard.chat.v1.events_pb2 import MessageSent
-from regard.groups.v1.events_pb2 import GroupDeleted
+from regard.groups.v1.events_pb2 import BreakGlassDisclosed, BreakGlassRequested, GroupDeleted
 from sqlalchemy.dialects.postgresql import Insert, insert
 
 from services.access import insert_if
 from services.common.codec import Event
 from services.common.ids import key_of
+from services.common.moments import microseconds
 from services.common.projection import Prepared, Projection, Statement, parameter
 
 TOPIC = "regard.audit.events"
@@ -107,6 +111,16 @@ DELETED = sa.Table(
     sa.Column("deleted_by", sa.String(36), nullable=False),
 )
 
+# Break-glass of which members are told later; `disclosed_at_us` once they were.
+SEALED = sa.Table(
+    "ledger_sealed_v1",
+    METADATA,
+    sa.Column("break_glass_id", sa.String(36), primary_key=True),
+    sa.Column("group_id", sa.String(36), nullable=False, index=True),
+    sa.Column("disclose_at_us", sa.BigInteger, nullable=False),
+    sa.Column("disclosed_at_us", sa.BigInteger),
+)
+
 # Which place in its room a message has, so that who read it can be told from runs and from live accesses.
 MESSAGES = sa.Table(
     "ledger_messages_v1",
@@ -184,7 +198,7 @@ def _moved_head() -> sa.UpdateBase:
 
 
 _ACCESS, _OBJECT, _AUTHOR = (Prepared(_inserted_unless_erased(table)) for table in (LEDGER, OBJECTS, AUTHORS))
-_SAID, _DELETED = (Prepared(_inserted(table)) for table in (MESSAGES, DELETED))
+_SAID, _DELETED, _SEALED = (Prepared(_inserted(table)) for table in (MESSAGES, DELETED, SEALED))
 _REPEATS, _ENDED, _HEAD = Prepared(_marked_repeats()), Prepared(_ended()), Prepared(_moved_head())
 _REMEMBERED = Prepared(_remembered())
 _REMOVED = tuple(Prepared(_removed(table)) for table in (OBJECTS, AUTHORS, LEDGER))
@@ -213,6 +227,12 @@ def reduce(event: Event) -> Statements:
             return _without(erased)
         case GroupDeleted() as deleted:
             return (_DELETED(group_id=deleted.group_id, deleted_by=deleted.deleted_by),)
+        case BreakGlassRequested() as asked if asked.HasField("disclose_at"):
+            row = {"break_glass_id": asked.break_glass_id, "group_id": asked.group_id}
+            return (_SEALED(**row, disclose_at_us=asked.disclose_at.ToMicroseconds(), disclosed_at_us=None),)
+        case BreakGlassDisclosed() as disclosed:
+            told = sa.update(SEALED).where(SEALED.c.break_glass_id == disclosed.break_glass_id)
+            return (told.values(disclosed_at_us=microseconds(event.recorded_at)),)
         case MessageSent() as sent:
             return (_message(sent, event),)
         case _:

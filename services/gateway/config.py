@@ -22,7 +22,7 @@ _ALWAYS: Node = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
 
 _REQUEST_HEADERS = (
     "content-type,authorization,x-grpc-web,x-user-agent,grpc-timeout,traceparent,tracestate,idempotency-key,"
-    "accept-language,x-consistency-token"
+    "accept-language,x-consistency-token,x-regard-break-glass"
 )
 _ANSWER_HEADERS = (
     "grpc-status,grpc-message,grpc-status-details-bin,x-request-id,x-consistency-token,retry-after,allow,"

@@ -24,6 +24,7 @@ same port; the protos are the source of this document.
 * A refusal is a `Refusal`: its stable id stands in `details`, with sentences in French or English.
 * 64-bit integers are strings. Unknown fields in a body are ignored, unknown parameters of a query are refused.
 * An answer to a write carries `x-consistency-token`; send it back with the next read to see at least that write.
+* Whoever reads under a break-glass of which members are told later names it in `x-regard-break-glass`, with each call.
 * Reading confidential content is recorded before it is served, and every member sees the record.
 
 *En français : toutes les méthodes du contrat, en JSON ; les refus portent un identifiant stable et une phrase en \

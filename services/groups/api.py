@@ -9,7 +9,7 @@ from regard.groups.v1 import groups_pb2 as pb
 from regard.groups.v1.break_glass_pb2_grpc import BreakGlassServiceServicer
 from regard.groups.v1.groups_pb2_grpc import GroupInternalServiceServicer, GroupServiceServicer
 
-from services.common import rpc
+from services.common import moments, rpc
 from services.common.clock import Clock
 from services.groups.break_glass import BreakGlass, BreakGlassList
 from services.groups.catalogue import Catalogue
@@ -164,14 +164,21 @@ class BreakGlassApi(BreakGlassServiceServicer):
         self, request: bg.RequestBreakGlassRequest, context: Context
     ) -> bg.RequestBreakGlassResponse:
         id = await self._break_glass.request(
-            request.group_id, request.reason, request.reference.strip(), request.scope, request.ends_at
+            request.group_id,
+            request.reason,
+            request.reference.strip(),
+            request.scope,
+            request.ends_at,
+            request.disclose_at if request.HasField("disclose_at") else None,
+            request.delay_reason.strip(),
         )
         return bg.RequestBreakGlassResponse(break_glass_id=id)
 
     async def ApproveBreakGlass(
         self, request: bg.ApproveBreakGlassRequest, context: Context
     ) -> bg.ApproveBreakGlassResponse:
-        await self._break_glass.approve(request.break_glass_id)
+        disclose_at = moments.of(request.disclose_at) if request.HasField("disclose_at") else None
+        await self._break_glass.approve(request.break_glass_id, disclose_at)
         return bg.ApproveBreakGlassResponse()
 
     async def RefuseBreakGlass(

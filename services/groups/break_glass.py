@@ -1,7 +1,8 @@
 """Break-glass from a request to its end: two streams, in an order in which nobody reads without a standing approval.
 
 Opening: approved on its own stream, then opened on the group's. Ending: closed on the group's, then ended on its own.
-What an interruption leaves between the two, upkeep settles.
+What an interruption leaves between the two, upkeep settles. One of which members are told later never comes to the
+group's stream: on the date, its own says so.
 """
 
 import uuid
@@ -36,7 +37,7 @@ _REQUESTED = "5b1f3c86-8d0b-4f5e-9b1c-2f6a7e0d9c34"
 
 
 class BreakGlass:
-    """Carries out commands. Raises Refused: GRP-23 to GRP-28."""
+    """Carries out commands. Raises Refused: GRP-23 to GRP-30."""
 
     def __init__(self, store: Streams, codec: Codec, registry: Registry, clock: Clock) -> None:
         self._store = store
@@ -45,9 +46,16 @@ class BreakGlass:
         self._clock = clock
 
     async def request(
-        self, group_id: str, reason: Purpose, reference: str, scope: BreakGlassScope, ends_at: Timestamp
+        self,
+        group_id: str,
+        reason: Purpose,
+        reference: str,
+        scope: BreakGlassScope,
+        ends_at: Timestamp,
+        disclose_at: Timestamp | None,
+        delay_reason: str,
     ) -> str:
-        """Asks for it; its id. Raises Refused: GRP-23, -27, -28."""
+        """Asks for it; its id. Raises Refused: GRP-23, -27, -28, -29."""
         caller, context = rpc.caller(), rpc.command_context()
         asked = BreakGlassRequested(
             break_glass_id=derived_id(_REQUESTED, str(context.command_id)),
@@ -58,18 +66,20 @@ class BreakGlass:
             reference=reference,
             scope=scope,
             ends_at=ends_at,
+            disclose_at=disclose_at,
+            delay_reason=delay_reason,
         )
         await self._demand_breakable(asked)
         await self._execute(asked.break_glass_id, two_keys.Request(asked, self._clock()), context)
         return asked.break_glass_id
 
-    async def approve(self, break_glass_id: str) -> None:
-        """Approves it, and opens the group. Raises Refused: GRP-24 to -28."""
+    async def approve(self, break_glass_id: str, disclose_at: datetime | None) -> None:
+        """Approves it, and opens the group. Raises Refused: GRP-24 to -28, -30."""
         caller, context = rpc.caller(), rpc.command_context()
         case = await self.load(break_glass_id)
         if case.asked.break_glass_id and not case.approved:
             await self._demand_breakable(case.asked)
-        command = two_keys.Approve(caller.person_id, caller.roles, self._clock())
+        command = two_keys.Approve(caller.person_id, caller.roles, self._clock(), disclose_at)
         await self._execute(break_glass_id, command, context)
         await self.settle(break_glass_id, context)
 
@@ -83,6 +93,10 @@ class BreakGlass:
         if case.approved:
             await self._close(case, context)
         await self._execute(break_glass_id, two_keys.End(context.actor), context)
+
+    async def disclose(self, break_glass_id: str, context: CommandContext) -> None:
+        """Tells members of it, once its date has come. Raises Refused: GRP-24, GRP-25."""
+        await self._execute(break_glass_id, two_keys.Disclose(self._clock()), context)
 
     async def settle(self, break_glass_id: str, context: CommandContext) -> None:
         """Brings the group in line with what was decided: open while it is approved and may be, else closed and ended.
@@ -114,6 +128,9 @@ class BreakGlass:
     async def _open(self, case: Case, context: CommandContext, at: datetime) -> bool:
         """Whether it is open afterwards: what was closed meanwhile stays so."""
         asked = case.asked
+        if case.disclose_at:
+            await self._demand_breakable(asked)
+            return True
         opened = BreakGlassOpened(
             group_id=asked.group_id,
             break_glass_id=asked.break_glass_id,
@@ -132,6 +149,8 @@ class BreakGlass:
         return any(one.break_glass_id == asked.break_glass_id for one in openings)
 
     async def _close(self, case: Case, context: CommandContext) -> None:
+        if case.disclose_at:
+            return
         command = commands.CloseGlass(case.asked.break_glass_id, context.actor)
         await self._registry.execute(case.asked.group_id, command, _following(context, "close"))
 

@@ -29,6 +29,7 @@ from services.groups.views import (
     PEOPLE,
     PROPOSALS,
     REQUESTS,
+    SEALED,
 )
 
 _AT_ONCE = 500
@@ -80,6 +81,8 @@ class Due:
     next_at_us: int | None
     break_glass: tuple[str, ...] = ()
     """Approved ones whose group is not opened, or is closed again, or whose end has come."""
+    disclosures: tuple[str, ...] = ()
+    """Break-glass of which members are to be told by now."""
 
 
 async def names_of_groups_of(connection: AsyncConnection, person_id: str, now_us: int) -> list[NameRow]:
@@ -151,10 +154,18 @@ async def due(connection: AsyncConnection, now_us: int) -> Due:
         sa.select(sa.func.min(MEMBERS.c.until_us).label("at_us")).where(MEMBERS.c.until_us > now_us),
         sa.select(sa.func.min(PROPOSALS.c.closes_at_us)).where(PROPOSALS.c.closes_at_us > now_us),
         sa.select(sa.func.min(BREAK_GLASS.c.ends_at_us)).where(_APPROVED, BREAK_GLASS.c.ends_at_us > now_us),
+        sa.select(sa.func.min(SEALED.c.disclose_at_us)).where(SEALED.c.disclose_at_us > now_us),
     ).subquery()
     is_open = sa.and_(OPENINGS.c.opened_at_us.is_not(None), OPENINGS.c.closed_at_us.is_(None))
     unsettled = _with_openings(BREAK_GLASS.c.break_glass_id).where(
-        _APPROVED, sa.or_(OPENINGS.c.break_glass_id.is_(None), ~is_open, BREAK_GLASS.c.ends_at_us <= now_us)
+        _APPROVED,
+        sa.or_(
+            sa.and_(SEALED.c.break_glass_id.is_(None), sa.or_(OPENINGS.c.break_glass_id.is_(None), ~is_open)),
+            BREAK_GLASS.c.ends_at_us <= now_us,
+        ),
+    )
+    untold = sa.select(SEALED.c.break_glass_id).where(
+        SEALED.c.disclosed_at_us.is_(None), SEALED.c.approved_at_us.is_not(None), SEALED.c.disclose_at_us <= now_us
     )
     return Due(
         guests=tuple((row.group_id, row.person_id) for row in await connection.execute(guests)),
@@ -163,6 +174,7 @@ async def due(connection: AsyncConnection, now_us: int) -> Due:
         doomed=tuple(await connection.scalars(sa.select(DOOMED.c.group_id))),
         next_at_us=await connection.scalar(sa.select(sa.func.min(ends.c.at_us))),
         break_glass=tuple(await connection.scalars(unsettled)),
+        disclosures=tuple(await connection.scalars(untold)),
     )
 
 
@@ -177,11 +189,15 @@ async def break_glass(
 ) -> list[BreakGlassCase]:
     """Those of a group, or of all where that is empty, newest first; `after` is the last of the page before."""
     key = sa.tuple_(BREAK_GLASS.c.requested_at_us, BREAK_GLASS.c.break_glass_id)
-    chosen = _with_openings(BREAK_GLASS, OPENINGS.c.opened_at_us, OPENINGS.c.closed_at_us, OPENINGS.c.closed_by)
+    openings = (OPENINGS.c.opened_at_us, OPENINGS.c.closed_at_us, OPENINGS.c.closed_by)
+    sealed = (SEALED.c.approved_at_us, SEALED.c.disclose_at_us, SEALED.c.disclosed_at_us)
+    chosen = _with_openings(BREAK_GLASS, *openings, *sealed)
     if group_id:
         chosen = chosen.where(BREAK_GLASS.c.group_id == group_id)
     if opened_only:
-        chosen = chosen.where(OPENINGS.c.opened_at_us.is_not(None))
+        # Whatever the view knows of one of which members are told later, they are told nothing before.
+        at_once = sa.and_(SEALED.c.break_glass_id.is_(None), OPENINGS.c.opened_at_us.is_not(None))
+        chosen = chosen.where(sa.or_(at_once, SEALED.c.disclosed_at_us.is_not(None)))
     if after:
         chosen = chosen.where(key < after)
     order = (BREAK_GLASS.c.requested_at_us.desc(), BREAK_GLASS.c.break_glass_id.desc())
@@ -189,8 +205,8 @@ async def break_glass(
 
 
 def _with_openings(*columns: Any) -> sa.Select[Any]:
-    same = OPENINGS.c.break_glass_id == BREAK_GLASS.c.break_glass_id
-    return sa.select(*columns).select_from(BREAK_GLASS).outerjoin(OPENINGS, same)
+    opened, sealed = (one.c.break_glass_id == BREAK_GLASS.c.break_glass_id for one in (OPENINGS, SEALED))
+    return sa.select(*columns).select_from(BREAK_GLASS).outerjoin(OPENINGS, opened).outerjoin(SEALED, sealed)
 
 
 def _break_glass(row: sa.Row[Any], now_us: int) -> BreakGlassCase:
@@ -210,10 +226,13 @@ def _break_glass(row: sa.Row[Any], now_us: int) -> BreakGlassCase:
         reference=asked.reference,
         scope=asked.scope if asked.HasField("scope") else None,
         requested_at=moments.timestamp(row.requested_at_us),
-        opened_at=moments.timestamp(row.opened_at_us),
+        opened_at=moments.timestamp(row.opened_at_us or row.approved_at_us),
         ends_at=asked.ends_at,
         ended_at=moments.timestamp(ended_at_us),
         ended_by=row.closed_by if row.closed_at_us else row.ended_by,
+        disclose_at=moments.timestamp(row.disclose_at_us),
+        delay_reason=asked.delay_reason,
+        disclosed_at=moments.timestamp(row.disclosed_at_us),
     )
 
 

@@ -34,7 +34,7 @@ _log = logger(__name__)
 
 
 class Upkeep:
-    """Guests, votes and break-glass whose end has come, people who left, keys of deleted groups."""
+    """Guests, votes and break-glass whose end has come, what is told later, people who left, keys of deleted groups."""
 
     def __init__(
         self,
@@ -92,6 +92,8 @@ class Upkeep:
             yield group_id, self._execute(group_id, commands.CloseVote(self._clock()))
         for break_glass_id in due.break_glass:
             yield break_glass_id, self._settle(break_glass_id)
+        for break_glass_id in due.disclosures:
+            yield break_glass_id, self._break_glass.disclose(break_glass_id, _context())
 
     async def _destroy_keys(self, group_id: str) -> None:
         await self._keys.destroy(group_id)

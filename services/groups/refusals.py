@@ -220,3 +220,19 @@ READS_ALREADY = refusal(
     remedy_en="Read it as you are.",
     remedy_fr="Lisez-le en l’état.",
 )
+DISCLOSURE_DATE = refusal(
+    "GRP-29",
+    Kind.INVALID_ARGUMENT,
+    en="Members are told at once, or, for a stated reason, between the end of the break-glass and 90 days from now.",
+    fr="Les membres sont prévenus aussitôt ou, pour une raison dite, entre la fin du bris de glace et 90 jours d’ici.",
+    remedy_en="Choose a date between the two and say why, or leave both out.",
+    remedy_fr="Choisissez une date entre les deux et dites pourquoi, ou ne donnez ni l’une ni l’autre.",
+)
+ANOTHER_DISCLOSURE = refusal(
+    "GRP-30",
+    Kind.FAILED_PRECONDITION,
+    en="This is not when members are to be told, by what was asked for.",
+    fr="Ce n’est pas la date à laquelle les membres seront prévenus, selon la demande.",
+    remedy_en="Look at the date that was asked for, and approve that one or refuse it.",
+    remedy_fr="Regardez la date demandée : approuvez-la telle quelle, ou refusez.",
+)

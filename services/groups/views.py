@@ -97,6 +97,15 @@ OPENINGS = sa.Table(
     sa.Column("closed_at_us", sa.BigInteger),
     sa.Column("closed_by", sa.String(100), nullable=False),
 )
+# Break-glass of which members are told later. A `disclosed_at_us` is set when they were.
+SEALED = sa.Table(
+    "break_glass_sealed_v1",
+    METADATA,
+    sa.Column("break_glass_id", sa.String(36), primary_key=True),
+    sa.Column("disclose_at_us", sa.BigInteger, nullable=False, index=True),
+    sa.Column("approved_at_us", sa.BigInteger),
+    sa.Column("disclosed_at_us", sa.BigInteger),
+)
 # Deleted, and not yet said to be without keys.
 DOOMED = sa.Table("groups_doomed_v1", METADATA, sa.Column("group_id", sa.String(36), primary_key=True))
 PEOPLE = sa.Table(
@@ -212,10 +221,20 @@ def _break_glass(event: Event) -> Statements:
                 "ends_at_us": asked.ends_at.ToMicroseconds(),
                 "ended_by": "",
             }
-            return (sa.insert(BREAK_GLASS).values(row),)
+            if not asked.HasField("disclose_at"):
+                return (sa.insert(BREAK_GLASS).values(row),)
+            later = {"break_glass_id": asked.break_glass_id, "disclose_at_us": asked.disclose_at.ToMicroseconds()}
+            return sa.insert(BREAK_GLASS).values(row), sa.insert(SEALED).values(later)
         case groups.BreakGlassApproved() as approved:
             state = int(BreakGlassCase.STATE_OPEN)
-            return (_case(approved.break_glass_id).values(state=state, approved=_bytes(approved)),)
+            opened = sa.update(SEALED).where(SEALED.c.break_glass_id == approved.break_glass_id)
+            return (
+                _case(approved.break_glass_id).values(state=state, approved=_bytes(approved)),
+                opened.values(approved_at_us=at_us),
+            )
+        case groups.BreakGlassDisclosed() as disclosed:
+            told = sa.update(SEALED).where(SEALED.c.break_glass_id == disclosed.break_glass_id)
+            return (told.values(disclosed_at_us=at_us),)
         case groups.BreakGlassRefused() as refused:
             ended = {"state": int(BreakGlassCase.STATE_REFUSED), "ended_at_us": at_us, "ended_by": refused.refused_by}
             return (_case(refused.break_glass_id).values(ended),)

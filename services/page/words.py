@@ -80,6 +80,14 @@ WORDS: dict[str, tuple[str, str]] = {
     "recorded": ("accès inscrits", "accesses recorded"),
     "capacity_auditor": ("Toute personne de l’audit", "Anyone of the audit"),
     "capacity_administrator": ("Qui administre la plateforme", "Whoever administers the platform"),
+    "capacity_data_protection_officer": (
+        "La personne chargée de la protection des données",
+        "The data protection officer",
+    ),
+    "capacity_break_glass": (
+        "Deux personnes de fonctions différentes, ensemble",
+        "Two people of different roles, together",
+    ),
     "capacity_colleague": ("Toute personne de l’entreprise", "Anyone of the company"),
     "capacity_operator": ("Qui exploite les serveurs", "Whoever operates the servers"),
     "say": ("Dire quelque chose", "Say something"),

@@ -2,6 +2,7 @@
 
 import re
 import uuid
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -116,6 +117,52 @@ def test_two_keys_open_a_group_and_its_members_see_it(visit: Enter, company: Com
     his.reload()
     his.locator(".case", has_text=word).get_by_role("button", name="Y mettre fin").click()
     expect(his.locator(".case", has_text=word)).to_contain_text("Terminé")
+
+
+def test_members_are_told_later_and_everybody_sees_how_much_they_are_not_told_yet(
+    visit: Enter, company: Company
+) -> None:
+    word, told = uuid.uuid4().hex[:8], datetime.now(UTC) + timedelta(days=30)
+    rules = {"level": "LEVEL_CONFIDENTIAL", "breakGlass": "BREAK_GLASS_TWO_KEYS"}
+    with company.client("leo") as client:
+        made = client.post("/v1/groups", json={"name": f"Enquête {word}", "rules": rules})
+        group_id = made.json()["group"]["id"]
+        assert client.post(f"/v1/groups/{group_id}/posts", json={"body": word}).status_code == 200
+    his = (karim := visit("karim")).page
+    karim.open("/break-glass")
+    his.get_by_label(re.compile("Identifiant du groupe")).fill(group_id)
+    his.get_by_label(re.compile("Référence du motif")).fill(word)
+    his.get_by_label(re.compile("Ses membres sont prévenus plus tard")).check()
+    his.get_by_label(re.compile("Jour où ils le sont")).fill(f"{told:%Y-%m-%d}")
+    his.get_by_label(re.compile("Pourquoi plus tard")).fill("Enquête en cours")
+    assert karim.barriers() == []
+    his.get_by_role("button", name="Demander", exact=True).click()
+    expect(his.get_by_text("C’est demandé.")).to_be_visible()
+
+    hers = (ines := visit("ines")).page
+    ines.open("/break-glass")
+    theirs = hers.locator(".case", has_text=word)
+    expect(theirs).to_contain_text("Enquête en cours")
+    theirs.get_by_role("button", name="Approuver").click()
+    expect(theirs).to_contain_text("Ses membres sauront que vous l’avez fait")
+    theirs.get_by_role("button", name="Oui").click()
+    expect(theirs).to_contain_text("Annoncé aux membres")
+    break_glass = (theirs.locator("code").last.text_content() or "").strip()
+    with company.client("karim") as client:
+        read = client.get(f"/v1/groups/{group_id}/posts", headers={"x-regard-break-glass": break_glass})
+        assert [post["body"] for post in read.json()["posts"]] == [word]
+
+    page = (leo := visit("leo")).page
+    leo.open(f"/groups/{group_id}/rules")
+    expect(page.get_by_text("Deux personnes de fonctions différentes, ensemble")).to_be_visible()
+    expect(page.locator(".case")).to_have_count(0)
+    open_ledger(leo, group_id)
+    expect(page.locator(".look", has_text="Karim")).to_have_count(0)
+    leo.open("/transparency")
+    expect(page.locator("section[aria-labelledby=untold] li")).to_contain_text("accès de")
+    assert leo.barriers() == []
+    with company.client("karim") as client:
+        assert client.post(f"/v1/breakGlass/{break_glass}:end", json={}).status_code == 200
 
 
 def test_the_public_log_is_verified_by_keyboard_alone_and_one_that_forgets_is_told(visit: Enter) -> None:

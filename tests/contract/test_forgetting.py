@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import uuid
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from regard.audit.v1.events_pb2 import ERASURE_EXPIRED, ERASURE_GROUP_DELETED, AccessesErased
-from regard.groups.v1.events_pb2 import GroupDeleted
-from regard.groups.v1.rules_pb2 import READERS_SHOWN_EVERYONE_BY_NAME
+from regard.common.v1.common_pb2 import PURPOSE_LEGAL_OBLIGATION
+from regard.common.v1.options_pb2 import ROLE_DATA_PROTECTION_OFFICER, ROLE_SECURITY_OFFICER
+from regard.groups.v1.events_pb2 import BreakGlassApproved, BreakGlassDisclosed, BreakGlassRequested, GroupDeleted
+from regard.groups.v1.rules_pb2 import BREAK_GLASS_TWO_KEYS, READERS_SHOWN_EVERYONE_BY_NAME
 
-from services.access import Action
+from services.access import Action, Object
+from services.access.cases import HEADER
 from services.audit.log.erasing import Erasing
 from services.audit.log.forgetting import Forgetting, Retention
 from services.audit.log.vault import METADATA, RECORDS, Vault
@@ -19,8 +24,9 @@ from services.audit.views import AUTHORS, DELETED, HEADS, LEDGER, OBJECTS
 from services.common.check import check
 from services.common.database import Database
 from services.common.errors import Refused
+from services.common.moments import timestamp_of
 from services.common.projection import rebuild
-from services.common.rpc import Caller
+from services.common.rpc import Caller, acting
 from services.common.settings import load_settings
 from tests.contract.test_audit import Audit, audit, post
 from tests.contract.test_receipts import receipt, refused, verified
@@ -29,6 +35,7 @@ from tests.guarded import CODEC, eventually, person
 __all__ = ["audit"]
 
 EVERYONE = {"readers": READERS_SHOWN_EVERYONE_BY_NAME}
+BREAKABLE = {**EVERYONE, "break_glass": BREAK_GLASS_TWO_KEYS}
 
 
 def forgetting(audit: Audit, **settings: object) -> Forgetting:
@@ -85,6 +92,34 @@ async def in_the_log(audit: Audit, *accessed: tuple[str, str]) -> list[bytes]:
         await eventually(lambda g=group_id, a=first.access_id: written(audit, g, a))
         found.append(await receipt(audit, who, group_id, first.access_id))
     return found
+
+
+async def under_seal(audit: Audit, group_id: str, told_at: datetime) -> tuple[str, Caller]:
+    """A break-glass of the group of which members are told then, and who may read under it while naming it."""
+    id, reader = str(uuid.uuid4()), Caller(person(), frozenset({ROLE_SECURITY_OFFICER}))
+    asked = BreakGlassRequested(
+        break_glass_id=id,
+        group_id=group_id,
+        requested_by=reader.person_id,
+        role=ROLE_SECURITY_OFFICER,
+        reason=PURPOSE_LEGAL_OBLIGATION,
+        reference="case 7",
+        ends_at=timestamp_of(told_at),
+        disclose_at=timestamp_of(told_at),
+        delay_reason="an inquiry",
+    )
+    approved = BreakGlassApproved(break_glass_id=id, approved_by=person(), role=ROLE_DATA_PROTECTION_OFFICER)
+    await audit.write(f"breakglass-{id}", asked, approved)
+    return id, reader
+
+
+async def read_under_seal(audit: Audit, id: str, reader: Caller, group_id: str, *objects: Object) -> str:
+    """An access under it, once it is shown to those who may know; its id."""
+    with acting(reader, {HEADER: id}):
+        sight = await audit.shared.sight(reader, group_id, Action.READ)
+        access_id = (await audit.shared.enter(sight, objects)).access_id
+    await audit.shown(id)
+    return access_id
 
 
 async def test_what_is_too_old_goes_and_stays_away_however_the_ledger_is_filled(audit: Audit, tmp_path: Path) -> None:
@@ -200,3 +235,28 @@ async def test_a_longer_retention_counts_and_is_said(audit: Audit) -> None:
     assert await kept.turn() == 1
     (said,) = await erasures(audit, group_id)
     assert (said.months, said.justification) == (24, "works agreement 12")
+
+
+async def test_what_members_are_told_of_later_is_kept_for_as_long_from_then(audit: Audit, tmp_path: Path) -> None:
+    awa, ben = person(), person()
+    group_id = await audit.group(awa, ben, **BREAKABLE)
+    id, reader = await under_seal(audit, group_id, audit.clock.now + timedelta(days=80))
+    access_id = await read_under_seal(audit, id, reader, group_id, post("p", awa))
+    await eventually(lambda: written(audit, id, access_id))
+    await receipt(audit, reader.person_id, group_id, access_id)
+    mine = forgetting(audit, ledger_months=2)
+    audit.clock.move(days=70)
+    assert await mine.turn() == 0, "it is not told yet"
+    audit.clock.move(days=11)
+    await audit.write(f"breakglass-{id}", BreakGlassDisclosed(break_glass_id=id, group_id=group_id))
+
+    async def told() -> bool:
+        return access_id in [one.access_id for one in (await audit.list(ben, group_id)).entries]
+
+    await eventually(told)
+    audit.clock.move(days=50)
+    assert await mine.turn() == 0, "members have had no two months to read it"
+    assert await agrees(audit, tmp_path) >= {"p"}
+    audit.clock.move(days=20)
+    assert await mine.turn() >= 1
+    await refused(audit, ben, group_id, access_id, "AUD-06")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from regard.audit.v1 import audit_pb2 as pb
 from regard.audit.v1.events_pb2 import ACTION_SEARCH_LEDGER
 from regard.common.v1.common_pb2 import PURPOSE_INTERNAL_AUDIT
-from regard.groups.v1.events_pb2 import GroupDeleted
+from regard.groups.v1.events_pb2 import BreakGlassDisclosed, GroupDeleted
 from regard.groups.v1.rules_pb2 import GROUP_KIND_DIRECT
 
 from regard_client.log import LastSeen, TransparencyLog, fetch
@@ -20,7 +21,14 @@ from services.common.errors import Refused
 from services.common.http import serve_http
 from services.common.rpc import Caller, acting
 from tests.contract.test_audit import Audit, audit, auditor, post
-from tests.contract.test_forgetting import EVERYONE, forgetting, in_the_log
+from tests.contract.test_forgetting import (
+    BREAKABLE,
+    EVERYONE,
+    forgetting,
+    in_the_log,
+    read_under_seal,
+    under_seal,
+)
 from tests.guarded import eventually, person
 
 __all__ = ["audit"]
@@ -38,8 +46,8 @@ async def opened(audit: Audit, who: Caller, **asked: int) -> tuple[bytes, list[O
     return checkpoint, found
 
 
-async def counted(audit: Audit, folder: Path, checkpoint: bytes, openings: list[Opening]) -> Counts:
-    """What a monitor counts with them, of a log that has grown since."""
+async def counted(audit: Audit, folder: Path, checkpoint: bytes, openings: list[Opening], in_days: float = 0) -> Counts:
+    """What a monitor counts with them, so many days from now, of a log that has grown since."""
     assert audit.service.http is not None
     async with serve_http(audit.service.http, "127.0.0.1") as server:
 
@@ -47,7 +55,8 @@ async def counted(audit: Audit, folder: Path, checkpoint: bytes, openings: list[
             url = f"http://127.0.0.1:{server.port}/log"
             with TransparencyLog(url, policy, LastSeen(folder)) as log:
                 entries = verified_entries(log, log.look().checkpoint)
-                return explained_up_to(entries, policy.open(checkpoint).checkpoint, openings, datetime.now(UTC))
+                at = datetime.now(UTC) + timedelta(days=in_days)
+                return explained_up_to(entries, policy.open(checkpoint).checkpoint, openings, at)
 
         policy = parse_policy(await asyncio.to_thread(fetch, f"http://127.0.0.1:{server.port}/log/policy"))
         return await asyncio.to_thread(count)
@@ -131,3 +140,43 @@ async def test_only_what_is_published_is_opened(audit: Audit, asked: dict[str, i
     assert caught.value.refusal.id == "AUD-51"
     _, some = await opened(audit, auditor(), first=1, size=4)
     assert [one.index for one in some] == [1, 2, 3]
+
+
+async def test_what_members_are_told_of_later_is_counted_until_its_date_and_open_after_it(
+    audit: Audit, tmp_path: Path
+) -> None:
+    awa, ben, looking = person(), person(), auditor()
+    group_id = await audit.group(awa, ben, **BREAKABLE)
+    await audit.read(ben, group_id, post("before", awa))
+    await in_the_log(audit, (ben, group_id))
+    told_at = datetime.now(UTC) + timedelta(days=30)
+    id, reader = await under_seal(audit, group_id, told_at)
+    made = [await read_under_seal(audit, id, reader, group_id, post(f"p{number}", awa)) for number in range(3)]
+
+    async def is_sealed() -> bool:
+        checkpoint, openings = await opened(audit, looking)
+        found = await counted(audit, tmp_path, checkpoint, openings)
+        assert found.unexplained == 0, "withheld until a seal is in the log"
+        return found.sealed == 3
+
+    await eventually(is_sealed)
+    checkpoint, openings = await opened(audit, looking)
+    records = [json.loads(one.record) for one in openings if one.record]
+    assert not any(word in str(records) for word in (id, reader.person_id, *made))
+    seals = [one for one in records if one["kind"] == "sealed"]
+    assert {tuple(sorted(one)) for one in seals} == {("kind", "leaves", "until")}
+    assert {datetime.fromisoformat(one["until"]) - told_at for one in seals} == {timedelta(hours=1)}
+    after = await counted(audit, tmp_path, checkpoint, openings, in_days=31)
+    assert (after.sealed, after.unexplained) == (0, 3), "a seal explains nothing after its date"
+
+    await audit.write(f"breakglass-{id}", BreakGlassDisclosed(break_glass_id=id, group_id=group_id))
+
+    async def is_open() -> bool:
+        _, openings = await opened(audit, looking)
+        return all(any(one.encode() in opening.record for opening in openings) for one in made)
+
+    await eventually(is_open)
+    checkpoint, openings = await opened(audit, looking)
+    found = await counted(audit, tmp_path, checkpoint, openings, in_days=31)
+    assert (found.sealed, found.unexplained) == (0, 0)
+    assert [one.differences for one in [await check.run() for check in audit.service.checks]] == [(), ()]

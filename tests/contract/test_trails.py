@@ -11,7 +11,13 @@ import pytest_asyncio
 from google.protobuf.message import Message
 from regard.audit.v1 import audit_pb2 as pb
 from regard.audit.v1.audit_pb2_grpc import AuditQueryServiceStub
-from regard.audit.v1.events_pb2 import ACTION_READ, READER_KIND_AUDITOR, READER_KIND_BREAK_GLASS, Access
+from regard.audit.v1.events_pb2 import (
+    ACTION_READ,
+    READER_KIND_AUDITOR,
+    READER_KIND_BREAK_GLASS,
+    READER_KIND_DATA_PROTECTION_OFFICER,
+    Access,
+)
 from regard.audit.v1.events_pb2 import AccessesRecorded as Recorded
 from regard.common.v1.common_pb2 import PURPOSE_INTERNAL_AUDIT, PURPOSE_LEGAL_OBLIGATION
 from regard.common.v1.options_pb2 import (
@@ -178,10 +184,25 @@ async def test_one_that_was_refused_never_opened_and_its_group_learns_only_that_
     assert not any(id in str(one) or house.officer.id in str(one) for one in told)
 
 
-async def test_only_auditors_ask_and_for_a_reason(house: Audited) -> None:
+async def test_the_data_protection_officer_sees_a_trail_and_nothing_else_of_the_ledger(house: Audited) -> None:
+    group_id = await house.group(TWO_KEYS, house.bob)
+    await house.post(group_id)
+    id = await house.opened(group_id)
+    await house.read(house.officer, group_id)
+    await house.shown(id, 1, who=house.dpo)
+    (told, *_) = await house.recorded(group_id, reader_id=house.dpo.id)
+    assert (told.reader_kind, told.purpose_reference) == (READER_KIND_DATA_PROTECTION_OFFICER, "2026-20")
+    search = pb.SearchAccessesRequest(group_ids=[group_id], purpose=PURPOSE_INTERNAL_AUDIT, purpose_reference="2026-20")
+    query = AuditQueryServiceStub(house.channel)
+    assert (await refused(house.call(query.SearchAccesses, search, house.dpo.token))).id == "RPC-07"
+    listing = pb.ListAccessesRequest(group_id=group_id)
+    assert (await refused(house.call(house.ledger.ListAccesses, listing, house.dpo.token))).id == "ACC-01"
+
+
+async def test_only_these_two_roles_ask_and_for_a_reason(house: Audited) -> None:
     group_id = await house.group(TWO_KEYS, house.bob)
     id = await house.asked(group_id)
-    for who in (house.ada, house.bob, house.officer, house.dpo):
+    for who in (house.ada, house.bob, house.officer, house.delegate):
         assert (await refused(house.trail(id, who))).id == "RPC-07"
     assert (await refused(house.trail(id, purpose=0))).id == "RPC-02"
     assert (await refused(house.trail(id, purpose_reference=""))).id == "RPC-02"

@@ -173,6 +173,7 @@ _LEDGER = {
         ROLE,
     ),
     "ListContests": Row(_IN_GROUP, "member", GROUP),
+    "ListSealedCounts": Row({}),
 }
 _AUDIT = {
     "SearchAccesses": Row(_SEARCH, "auditor", ROLE),

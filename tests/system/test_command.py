@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -288,6 +289,31 @@ def test_two_people_break_the_glass_and_the_members_see_it(town: Up) -> None:
     (whole,) = town.lines(*trail)
     assert {one["breakGlassId"] for one in whole["accesses"]} == {id}
     town.until(lambda: "2026-81" in town.says("--as", "camille", "ledger", "Coffre"))
+
+
+def test_members_are_told_on_the_day_that_two_people_agreed_on(town: Up) -> None:
+    headers = {"authorization": f"Bearer {town.says('token', 'camille').strip()}"}
+    rules = {"level": "LEVEL_CONFIDENTIAL", "breakGlass": "BREAK_GLASS_TWO_KEYS"}
+    made = httpx.post(f"{_url(town)}/v1/groups", headers=headers, json={"name": "Enquête", "rules": rules}).json()
+    group = made["group"]["id"]
+    town.says("--as", "camille", "post", "Enquête", "Un autre secret.")
+    soon, day = (f"{datetime.now(UTC) + timedelta(days=days):%Y-%m-%d}" for days in (5, 30))
+    why = ("--reason", "harassment_complaint", "--reference", "case 9", "--told", day)
+    assert "GRP-29" in town.says("--as", "ines", "break-glass", "request", group, *why, code=REFUSED)
+    id = town.says("--as", "ines", "break-glass", "request", group, *why, "--because", "an inquiry").strip()
+    approve = ("--as", "karim", "break-glass", "approve", id)
+    assert "GRP-30" in town.says(*approve, code=REFUSED)
+    assert "GRP-30" in town.says(*approve, "--told", soon, code=REFUSED)
+    town.says(*approve, "--told", day)
+    town.says("--as", "ines", "posts", group, code=REFUSED)
+    assert "Un autre secret." in town.says("--as", "ines", "--break-glass", id, "posts", group)
+    assert day in town.says("--as", "mathilde", "break-glass", "list")
+    assert town.lines("--as", "camille", "break-glass", "list", "Enquête") == []
+    trail = ("--as", "awa", "audit", "trail", id, "--reference", "2026-82")
+    town.until(lambda: len(town.lines(*trail)[0].get("accesses", [])) == 1)
+    told = town.says("--as", "camille", "ledger", "Enquête")
+    assert not any(word in told for word in ("Inès", "case 9", "2026-82"))
+    assert "Karim" not in town.says("--as", "camille", "who-can-see", "Enquête")
 
 
 def test_an_access_is_contested_answered_and_the_answer_read(town: Up) -> None:

@@ -14,6 +14,7 @@ from regard.common.v1.common_pb2 import ConsistencyToken
 from regard.identity.v1.identity_pb2 import Tokens
 
 CONSISTENCY = "x-consistency-token"
+BREAK_GLASS = "x-regard-break-glass"
 _EARLY_S = 30
 """Seconds before its end from which an access token is renewed."""
 _PROOFS = 16
@@ -22,12 +23,16 @@ _PROOFS = 16
 
 @dataclass(slots=True)
 class Session:
-    """A caller's state, shared by all calls of one client. An access token is enough; a refresh token renews it."""
+    """A caller's state, shared by all calls of one client. An access token is enough; a refresh token renews it.
+
+    `break_glass`: the one under which to read, where members are told of it later.
+    """
 
     token: str = ""
     refresh_token: str = field(default="", repr=False)
     language: Literal["fr", "en"] = "fr"
     client: str = "regard-python"
+    break_glass: str = ""
     _seen: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict, repr=False)
 
     def take(self, tokens: Tokens) -> None:
@@ -48,6 +53,7 @@ class Session:
             # Made once per call, so that a retry below this line is the same command.
             "idempotency-key": str(uuid.uuid4()),
             **({"authorization": f"Bearer {self.token}"} if self.token else {}),
+            **({BREAK_GLASS: self.break_glass} if self.break_glass else {}),
             **({CONSISTENCY: ",".join(token for _, token in self._seen.values())} if self._seen else {}),
         }
         return sent + [(name, value) for name, value in own.items() if name not in names]

@@ -6,15 +6,13 @@ Only what is in the log already is erased: before, its salt is what makes a retr
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
 
-from regard_client.verify.record import SALT_BYTES
-from services.audit.log.records import committed, tombstone
-from services.audit.log.vault import LOCK, RECORDS, RUNS, Reach, add, reading
+from services.audit.log.records import tombstone
+from services.audit.log.vault import LOCK, RECORDS, Reach, add_of_log, leaves_of, reading, runs
 from services.common.clock import Clock
 from services.common.database import Database
 from services.common.ids import Position
@@ -36,9 +34,9 @@ class Erasing:
         self._database = database
         self.clock = clock
 
-    async def old(self, before: datetime) -> Sequence[Reach]:
-        """The groups of which something is kept that was recorded before then, and up to where."""
-        return await self._reaches(_before(before))
+    async def old(self, before: datetime, but: Collection[str]) -> Sequence[Reach]:
+        """The groups of which something is kept that was recorded before then, and up to where; none of `but`."""
+        return await self._reaches(_before(before, but))
 
     async def of_groups(self, group_ids: Collection[str]) -> Sequence[Reach]:
         """Those of the groups of which anything is kept, and up to where."""
@@ -47,9 +45,9 @@ class Erasing:
             found += await self._reaches(RECORDS.c.group_id.in_(wanted[start : start + _AT_ONCE]))
         return found
 
-    async def expire(self, before: datetime) -> int:
-        """Erases what was recorded before then; how many records that were."""
-        return await self._erase(_before(before), "expired", RETENTION)
+    async def expire(self, before: datetime, but: Collection[str]) -> int:
+        """Erases what was recorded before then, but of these; how many records that were."""
+        return await self._erase(_before(before, but), "expired", RETENTION)
 
     async def erase_group(self, reach: Reach, requested_by: str) -> int:
         """Erases what is in the log of a deleted group; how many records that were. `requested_by`: an id, no name."""
@@ -78,21 +76,9 @@ class Erasing:
             numbers = transaction.execute(some).scalars().all()
             if not numbers:
                 return 0
-            leaves = _leaves(transaction, numbers)
             now = self.clock()
-            salt, record = secrets.token_bytes(SALT_BYTES), tombstone(_runs(leaves), reason, requested_by, now)
-            row: dict[str, object] = {
-                "group_id": "",
-                "revision": 0,
-                "index": 0,
-                "access_id": "",
-                "position": before.position,
-                "recorded_at_us": microseconds(now),
-                "commitment": committed(salt, record),
-                "salt": salt,
-                "record": record,
-            }
-            add(transaction, before, [row], before.position)
+            record = tombstone(runs(leaves_of(transaction, numbers)), reason, requested_by, now)
+            add_of_log(transaction, before, record, now)
             for start in range(0, len(numbers), _AT_ONCE):
                 these = RECORDS.c.number.in_(numbers[start : start + _AT_ONCE])
                 emptied = sa.update(RECORDS).where(these).values(salt=None, record=None, tombstone=before.rows)
@@ -102,31 +88,11 @@ class Erasing:
         return await self._database.write(erased)
 
 
-def _before(moment: datetime) -> sa.ColumnElement[bool]:
-    return RECORDS.c.recorded_at_us < microseconds(moment)
+def _before(moment: datetime, but: Collection[str]) -> sa.ColumnElement[bool]:
+    return sa.and_(RECORDS.c.recorded_at_us < microseconds(moment), RECORDS.c.group_id.not_in(list(but)))
 
 
 def _erasable() -> tuple[sa.ColumnElement[bool], ...]:
     """What is kept, in the log, and of a group."""
     sequenced = sa.select(LOCK.c.rows).scalar_subquery()
     return (RECORDS.c.tombstone.is_(None), RECORDS.c.number < sequenced, RECORDS.c.group_id != "")
-
-
-def _leaves(transaction: sa.Connection, numbers: Sequence[int]) -> list[int]:
-    """Which leaves these rows are, in order."""
-    overlapping = sa.select(RUNS).where(RUNS.c.first_row <= numbers[-1], RUNS.c.first_row + RUNS.c.rows > numbers[0])
-    shift: dict[int, int] = {}
-    for run in transaction.execute(overlapping).all():
-        shift |= dict.fromkeys(range(run.first_row, run.first_row + run.rows), run.first_leaf - run.first_row)
-    return [number + shift[number] for number in numbers]
-
-
-def _runs(leaves: Iterable[int]) -> list[tuple[int, int]]:
-    """First and last of each run of neighbours."""
-    runs: list[tuple[int, int]] = []
-    for one in leaves:
-        if runs and runs[-1][1] == one - 1:
-            runs[-1] = runs[-1][0], one
-        else:
-            runs.append((one, one))
-    return runs

@@ -19,14 +19,14 @@ from regard.audit.v1.events_pb2 import ERASURE_EXPIRED, ERASURE_GROUP_DELETED, A
 from services.audit.log.erasing import RETENTION, Erasing
 from services.audit.log.vault import Reach
 from services.audit.refusals import LONG_RETENTION
-from services.audit.views import DELETED, METADATA
+from services.audit.views import DELETED, METADATA, SEALED
 from services.common.codec import Codec
 from services.common.database import Database
 from services.common.decider import CommandContext, append_unconditionally
 from services.common.errors import Kind, Refused
 from services.common.eventstore import EventStore
 from services.common.ids import stream_name
-from services.common.moments import timestamp_of
+from services.common.moments import microseconds, timestamp_of
 from services.common.settings import Settings
 from services.common.telemetry import logger
 
@@ -93,6 +93,7 @@ class Forgetting:
     async def _expired(self) -> int:
         kept = self._retention
         before = kept.before(self._erasing.clock())
+        but = await self._untold(before)
         said = AccessesErased(
             reason=ERASURE_EXPIRED,
             requested_by=RETENTION,
@@ -100,8 +101,14 @@ class Forgetting:
             months=kept.months,
             justification=kept.justification,
         )
-        await self._say(said, await self._erasing.old(before))
-        return await self._erasing.expire(before)
+        await self._say(said, await self._erasing.old(before, but))
+        return await self._erasing.expire(before, but)
+
+    async def _untold(self, before: datetime) -> Sequence[str]:
+        """Break-glass of which members have not been told for as long as accesses are kept."""
+        not_yet = sa.or_(SEALED.c.disclosed_at_us.is_(None), SEALED.c.disclosed_at_us >= microseconds(before))
+        async with self._views.read() as connection:
+            return (await connection.scalars(sa.select(SEALED.c.break_glass_id).where(not_yet))).all()
 
     async def _deleted(self) -> int:
         async with self._views.read() as connection:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from services.audit.log import records
 from services.audit.log.keys import LogKeys
+from services.audit.log.seals import Seals
 from services.audit.log.vault import Row, Vault
 from services.audit.refusals import ERASED_MEANWHILE
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What opens entry `index`; `group_id` is empty for what is about no group: chaff and tombstones."""
+    """What opens entry `index`; `group_id` is empty for what is about no group: chaff, tombstones and seals."""
 
     index: int
     group_id: str
@@ -24,9 +25,10 @@ class Opening:
 class Openings:
     """Finds them in the vault; chaff opens with the log's keys."""
 
-    def __init__(self, vault: Vault, keys: LogKeys) -> None:
+    def __init__(self, vault: Vault, keys: LogKeys, seals: Seals) -> None:
         self._vault = vault
         self._keys = keys
+        self._seals = seals
 
     async def of(self, first: int, end: int, size: int) -> Sequence[Opening]:
         """Those of the entries from `first` to before `end`, in order, without what was erased.
@@ -36,6 +38,17 @@ class Openings:
         rows = await self._vault.rows_at(first, end)
         await self._require_tombstones(rows.values(), size)
         return [found for index in range(first, end) if (found := self._opening(index, rows.get(index)))]
+
+    async def sealed(self, size: int) -> Mapping[str, int]:
+        """By break-glass of which members are told later: up to which entry seals name its own; -1 for none.
+
+        Seals among the first `size` entries.
+        """
+        found: dict[str, int] = {}
+        for break_glass_id, (up_to_leaf, row) in (await self._seals.covered()).items():
+            leaf = await self._vault.leaf_of(row)
+            found[break_glass_id] = up_to_leaf if leaf is not None and leaf < size else -1
+        return found
 
     def _opening(self, index: int, row: Row | None) -> Opening | None:
         if row is None:

@@ -103,6 +103,11 @@ def tombstone(leaves: Iterable[tuple[int, int]], reason: str, requested_by: str,
     )
 
 
+def seal(leaves: Iterable[tuple[int, int]], until: datetime) -> bytes:
+    """The record that says until when entries stay closed, and nothing else. `leaves`: first and last of each run."""
+    return canonical({"kind": "sealed", "leaves": [list(run) for run in leaves], "until": until.isoformat()})
+
+
 def chaff(index: int) -> bytes:
     """The record of a leaf that stands for nothing."""
     return canonical({"kind": "chaff", "index": index})

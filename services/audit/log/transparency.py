@@ -1,4 +1,4 @@
-"""Puts the log together: intake, sequencer and erasing at work, and what is served and proved of it."""
+"""Puts the log together: intake, sequencer, seals and erasing at work, and what is served and proved of it."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from services.audit.log.openings import Openings
 from services.audit.log.pace import Pace
 from services.audit.log.places import Places
 from services.audit.log.receipts import Receipts
+from services.audit.log.seals import Seals
 from services.audit.log.sequencer import Sequencer
 from services.audit.log.serving import application
 from services.audit.log.storage import FolderStorage, ObjectStorage, Storage
@@ -49,6 +50,7 @@ class TransparencyLog:
         self._master_key = kernel.master_key
         erasing, retention = Erasing(self._database, kernel.clock), Retention.of(settings)
         self._forgetting = Forgetting(kernel.store, kernel.codec, kernel.database("audit"), erasing, retention)
+        self._seals = Seals(self._database, kernel.database("audit"), kernel.clock)
 
     async def keys(self) -> LogKeys:
         """The log's keys, and with them its name: that of the log that exists, else from the settings."""
@@ -69,6 +71,7 @@ class TransparencyLog:
             asyncio.create_task(sequencer.run()),
             asyncio.create_task(cosigning.run()),
             asyncio.create_task(self._forgetting.run()),
+            asyncio.create_task(self._seals.run()),
         )
         try:
             # Not gather, which would cancel them too, and twice: a connection that is being closed may then never be.
@@ -91,7 +94,7 @@ class TransparencyLog:
 
     async def openings(self) -> Openings:
         """What opens the entries of the log."""
-        return Openings(self._vault, await self.keys())
+        return Openings(self._vault, await self.keys(), self._seals)
 
     async def _checked(self) -> Checked:
         if await self._vault.lock() is None:

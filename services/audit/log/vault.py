@@ -5,25 +5,30 @@ They lie in audit's vault, which survives power loss and is backed up: nothing e
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import secrets
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from services.audit.log.records import Commitment
+from regard_client.verify.record import SALT_BYTES
+from services.audit.log.records import Commitment, committed
 from services.common.database import Database
 from services.common.ids import Position
+from services.common.moments import microseconds
 
 METADATA = sa.MetaData()
 
-# A row for each place of each access stream, and for each tombstone; `number` counts them without gap, in the order of
-# the event store. Written once, before it is in the log; erasing empties `salt` and `record` and names the tombstone.
+# A row for each place of each access stream, and for each tombstone and seal; `number` counts them without gap, in the
+# order of the event store. Written once, before it is in the log; erasing empties `salt` and `record` and names the
+# tombstone.
 RECORDS = sa.Table(
     "log_records",
     METADATA,
     sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("group_id", sa.String(36), nullable=False),  # "" for tombstones
+    sa.Column("group_id", sa.String(36), nullable=False),  # "" for tombstones and seals
     sa.Column("revision", sa.BigInteger, nullable=False),
     sa.Column("index", sa.Integer, nullable=False),
     sa.Column("access_id", sa.String(36), nullable=False, index=True),
@@ -80,6 +85,17 @@ SECRETS = sa.Table(
     sa.Column("wrapped", sa.LargeBinary, nullable=False),
 )
 
+# Of each break-glass of which members are told later: up to which row and leaf its entries are named by a seal, and the
+# row of the last one.
+SEALS = sa.Table(
+    "log_seals",
+    METADATA,
+    sa.Column("break_glass_id", sa.String(36), primary_key=True),
+    sa.Column("up_to_row", sa.BigInteger, nullable=False),
+    sa.Column("up_to_leaf", sa.BigInteger, nullable=False),
+    sa.Column("seal", sa.BigInteger, nullable=False),
+)
+
 _ONLY = 1
 
 
@@ -99,7 +115,7 @@ class Lock:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A record with what opens it; None where that was erased. `group_id`: empty for tombstones."""
+    """A record with what opens it; None where that was erased. `group_id`: empty for tombstones and seals."""
 
     number: int
     group_id: str
@@ -141,6 +157,43 @@ def add(transaction: sa.Connection, before: Reading, rows: Sequence[dict[str, ob
         transaction.execute(sa.insert(RECORDS), numbered)
     moved = {"position": position, "rows": before.rows + len(numbered)}
     transaction.execute(sa.update(INTAKE).where(INTAKE.c.id == _ONLY).values(moved))
+
+
+def add_of_log(transaction: sa.Connection, before: Reading, record: bytes, at: datetime) -> None:
+    """Adds a row that is about entries, and of no group: a tombstone or a seal. Its number is `before.rows`."""
+    salt = secrets.token_bytes(SALT_BYTES)
+    row: dict[str, object] = {
+        "group_id": "",
+        "revision": 0,
+        "index": 0,
+        "access_id": "",
+        "position": before.position,
+        "recorded_at_us": microseconds(at),
+        "commitment": committed(salt, record),
+        "salt": salt,
+        "record": record,
+    }
+    add(transaction, before, [row], before.position)
+
+
+def leaves_of(transaction: sa.Connection, numbers: Sequence[int]) -> list[int]:
+    """Which leaves these rows are, in order; all of them must be some."""
+    overlapping = sa.select(RUNS).where(RUNS.c.first_row <= numbers[-1], RUNS.c.first_row + RUNS.c.rows > numbers[0])
+    shift: dict[int, int] = {}
+    for run in transaction.execute(overlapping).all():
+        shift |= dict.fromkeys(range(run.first_row, run.first_row + run.rows), run.first_leaf - run.first_row)
+    return [number + shift[number] for number in numbers]
+
+
+def runs(leaves: Iterable[int]) -> list[tuple[int, int]]:
+    """First and last of each run of neighbours."""
+    found: list[tuple[int, int]] = []
+    for one in leaves:
+        if found and found[-1][1] == one - 1:
+            found[-1] = found[-1][0], one
+        else:
+            found.append((one, one))
+    return found
 
 
 class Vault:

@@ -9,7 +9,7 @@ status.py       refusals as gRPC statuses, and back
 """
 
 from services.common.rpc.border import Border
-from services.common.rpc.call import Caller, acting, answer_token, caller, command_context
+from services.common.rpc.call import Caller, acting, answer_token, caller, command_context, metadata
 from services.common.rpc.client import Peers
 from services.common.rpc.server import RpcServer, Servicers
 from services.common.rpc.tokens import Jwks, ServiceTokens, TokenVerifier, role_name, roles_named
@@ -27,6 +27,7 @@ __all__ = [
     "answer_token",
     "caller",
     "command_context",
+    "metadata",
     "role_name",
     "roles_named",
 ]

@@ -101,6 +101,12 @@ def caller() -> Caller:
     return call.caller
 
 
+def metadata(name: str) -> str:
+    """What the present call carries under that lower-case name; empty for nothing, and outside of calls."""
+    call = _current.get()
+    return call.metadata.get(name, "") if call else ""
+
+
 def command_context() -> CommandContext:
     """What the events of the present command are recorded with.
 

@@ -56,7 +56,7 @@ from services.access import (
     verdict,
 )
 from services.access.group import EVERYTHING, Opening, Scope
-from services.access.rules import RULES, Belonging, Everyone, Holding, Opened, Outside, Right
+from services.access.rules import RULES, Belonging, Everyone, Holding, Keys, Opened, Outside, Right
 
 T0 = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -109,6 +109,8 @@ def lines_about(policy: GroupPolicy, person: str, org_roles: frozenset[int], at:
     capacities = {"colleague"}
     if ROLE_AUDITOR in org_roles:
         capacities.add("auditor")
+    if ROLE_DATA_PROTECTION_OFFICER in org_roles:
+        capacities.add("data_protection_officer")
     if ROLE_PLATFORM_ADMINISTRATOR in org_roles:
         capacities.add("administrator")
     return [line for line in lines if line.person_id == person or (not line.person_id and line.capacity in capacities)]
@@ -135,7 +137,8 @@ def test_ledger_writing_and_managing_are_shown_as_they_are_enforced(
         return isinstance(verdict(policy, person, org_roles, action, at), Allowed)
 
     lines = lines_about(policy, person, org_roles, at)
-    assert (may(Action.READ_LEDGER) or may(Action.SEARCH_LEDGER)) == any(line.reads_ledger for line in lines)
+    reads = (Action.READ_LEDGER, Action.SEARCH_LEDGER, Action.READ_TRAIL)
+    assert any(map(may, reads)) == any(line.reads_ledger for line in lines)
     assert may(Action.WRITE) == any(line.writes for line in lines)
     assert may(Action.MANAGE) == any(line.manages for line in lines)
     if may(Action.IMPORT):
@@ -178,6 +181,11 @@ def test_every_rule_is_in_the_panel_and_in_the_verdict(rule) -> None:  # type: i
     match rule.whom:
         case Outside():
             assert (line.capacity, line.recorded) == (OPERATOR, False)
+            return
+        case Keys():
+            assert (line.capacity, line.person_id, line.recorded) == ("break_glass", "", True)
+            key_holder = frozenset({ROLE_SECURITY_OFFICER, ROLE_DATA_PROTECTION_OFFICER})
+            assert isinstance(verdict(policy, "eve", key_holder, Action.READ, T0), Denied), "not by that alone"
             return
         case Holding(role=role):
             person, org_roles = "eve", frozenset({role})

@@ -14,6 +14,7 @@ from regard.common.v1.options_pb2 import (
 from regard.groups.v1.events_pb2 import (
     BreakGlassApproved,
     BreakGlassClosed,
+    BreakGlassDisclosed,
     BreakGlassEnded,
     BreakGlassOpened,
     BreakGlassRefused,
@@ -25,7 +26,7 @@ from regard.groups.v1.rules_pb2 import BREAK_GLASS_TWO_KEYS
 
 from services.groups import two_keys
 from services.groups.group import commands as ask
-from services.groups.two_keys import Approve, End, Refuse, Request
+from services.groups.two_keys import Approve, Disclose, End, Refuse, Request
 from tests.given import examples
 from tests.unit.groups.past import (
     ADA,
@@ -46,9 +47,12 @@ case = examples(two_keys.DECIDER)
 TWO_KEYS = rules(LEVEL_CONFIDENTIAL, break_glass=BREAK_GLASS_TWO_KEYS)
 OFFICER, DPO = (ROLE_SECURITY_OFFICER,), (ROLE_DATA_PROTECTION_OFFICER,)
 WEEK = timedelta(days=7)
+LATER = NOW + timedelta(days=90)
 
 
-def asked(ends_at: datetime = TOMORROW) -> BreakGlassRequested:
+def asked(
+    ends_at: datetime = TOMORROW, disclose_at: datetime | None = None, delay_reason: str = ""
+) -> BreakGlassRequested:
     return BreakGlassRequested(
         break_glass_id="b",
         group_id=GROUP,
@@ -57,6 +61,8 @@ def asked(ends_at: datetime = TOMORROW) -> BreakGlassRequested:
         reason=PURPOSE_SECURITY_INCIDENT,
         reference="case 7",
         ends_at=timestamp(ends_at),
+        disclose_at=timestamp(disclose_at) if disclose_at else None,
+        delay_reason=delay_reason,
     )
 
 
@@ -78,6 +84,42 @@ CLOSED = BreakGlassClosed(group_id=GROUP, break_glass_id="b", closed_by=BOB)
 @pytest.mark.parametrize(("ends_at", "id"), [(NOW, "GRP-23"), (NOW + WEEK + timedelta(seconds=1), "GRP-23")])
 def test_it_ends_within_a_week(ends_at: datetime, id: str) -> None:
     case().when(Request(asked(ends_at), NOW)).raises(id)
+
+
+@pytest.mark.parametrize("disclose_at", [TOMORROW, LATER])
+def test_members_are_told_later_for_a_reason(disclose_at: datetime) -> None:
+    request = asked(TOMORROW, disclose_at, "an inquiry")
+    case().when(Request(request, NOW)).then(request)
+
+
+@pytest.mark.parametrize(
+    ("disclose_at", "why"),
+    [
+        (TOMORROW - timedelta(seconds=1), "an inquiry"),
+        (LATER + timedelta(seconds=1), "an inquiry"),
+        (LATER, ""),
+        (None, "an inquiry"),
+    ],
+)
+def test_not_before_the_end_nor_after_90_days_nor_for_no_reason(disclose_at: datetime | None, why: str) -> None:
+    case().when(Request(asked(TOMORROW, disclose_at, why), NOW)).raises("GRP-29")
+
+
+@pytest.mark.parametrize("named", [None, LATER - timedelta(microseconds=1)])
+def test_nobody_approves_another_date_than_was_asked_for(named: datetime | None) -> None:
+    later = asked(TOMORROW, LATER, "an inquiry")
+    case(later).when(Approve(BOB, DPO, NOW, named)).raises("GRP-30")
+    case(asked()).when(Approve(BOB, DPO, NOW, LATER)).raises("GRP-30")
+    case(later).when(Approve(BOB, DPO, NOW, LATER)).then(APPROVED)
+
+
+def test_members_are_told_once_on_the_date_and_not_before() -> None:
+    later, told = asked(TOMORROW, LATER, "an inquiry"), BreakGlassDisclosed(break_glass_id="b", group_id=GROUP)
+    case(later, APPROVED, ENDED).when(Disclose(LATER)).then(told)
+    case(later, APPROVED, ENDED, told).when(Disclose(LATER)).then()
+    case(later, APPROVED, ENDED).when(Disclose(LATER - timedelta(microseconds=1))).raises("GRP-25")
+    for past in ((later, APPROVED), (later, REFUSED), (later,), (asked(), APPROVED, ENDED)):
+        case(*past).when(Disclose(LATER)).raises("GRP-25")
 
 
 def test_what_is_asked_twice_is_asked_once() -> None:

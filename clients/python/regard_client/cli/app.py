@@ -66,9 +66,13 @@ def common(
     ] = "",
     language: Annotated[Literal["fr", "en"], typer.Option(help="Language of sentences.")] = "en",
     json: Annotated[bool, typer.Option("--json", help="JSON, one object a line, for scripts.")] = False,
+    break_glass_id: Annotated[
+        str, typer.Option("--break-glass", help="Read under this break-glass, of which members are told later.")
+    ] = "",
 ) -> None:
     """Options for every command."""
     options.url, options.person, options.language, options.json = at.rstrip("/"), person, language, json
+    options.break_glass = break_glass_id
 
 
 @app.command()

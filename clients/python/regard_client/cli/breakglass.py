@@ -17,6 +17,7 @@ from regard.groups.v1.rules_pb2 import BreakGlassScope
 
 from regard_client.cli.content import LARGEST_PAGE, group_id, names_of, purpose_of, when
 from regard_client.cli.context import connected, err, options, out, say, show, show_json
+from regard_client.client import Regard
 
 break_glass = typer.Typer(
     no_args_is_help=True, help="Open a group by two people with two different roles, for its members to see."
@@ -34,6 +35,10 @@ def request(
     only: Annotated[list[str] | None, typer.Option(help="Id of a room, post or message: only these.")] = None,
     since: Annotated[datetime | None, typer.Option("--from", help="Only what was written from then on, UTC.")] = None,
     before: Annotated[datetime | None, typer.Option("--to", help="Only what was written before then, UTC.")] = None,
+    told: Annotated[
+        datetime | None, typer.Option(help="Day on which members are told, 90 days ahead at most; without, at once.")
+    ] = None,
+    because: Annotated[str, typer.Option("--because", help="Why they are told later.")] = "",
 ) -> None:
     """Ask for the content of a group, and print the id; somebody with another role has to approve."""
     scope = BreakGlassScope(object_ids=only or ())
@@ -45,7 +50,10 @@ def request(
         reason=purpose_of(reason),
         reference=reference,
         scope=scope,
+        delay_reason=because,
     )
+    if told:
+        asked.disclose_at.FromDatetime(told)
     # A little early, so that seven days are seven days by the server's clock too.
     asked.ends_at.FromDatetime(datetime.now(UTC) + timedelta(days=days) - timedelta(minutes=1))
     with connected() as regard:
@@ -65,10 +73,22 @@ def request(
 
 
 @break_glass.command("approve")
-def approve(id: Id) -> None:
-    """Approve what somebody else asked for: it is open to them from here, and members see it."""
+def approve(
+    id: Id,
+    told: Annotated[
+        datetime | None, typer.Option(help="Day on which members are told, as it was asked for; without, at once.")
+    ] = None,
+) -> None:
+    """Approve what somebody else asked for: it is open to them from here; members see it at once, or on that day."""
+    asked = ApproveBreakGlassRequest(break_glass_id=id)
     with connected() as regard:
-        regard.break_glass.ApproveBreakGlass(ApproveBreakGlassRequest(break_glass_id=id))
+        if told:
+            asked.disclose_at.FromDatetime(told)
+            cases = {one.break_glass_id: one for one in _cases(regard, "")}
+            # Whoever asked may have named an hour too, of the same day.
+            if id in cases and _day(cases[id]) == f"{told:%Y-%m-%d}":
+                asked.disclose_at.CopyFrom(cases[id].disclose_at)
+        regard.break_glass.ApproveBreakGlass(asked)
 
 
 @break_glass.command("refuse")
@@ -90,16 +110,8 @@ def list_(
     group: Annotated[str, typer.Argument(help="A group of yours; without, all groups, for those who hold a key.")] = "",
 ) -> None:
     """List which there are: of a group for its members, of all groups for those who hold one of the roles."""
-    found: list[BreakGlassCase] = []
-    page = PageRequest(size=LARGEST_PAGE)
     with connected() as regard:
-        identifier = group_id(regard, group) if group else ""
-        while True:
-            answer = regard.break_glass.ListBreakGlass(ListBreakGlassRequest(group_id=identifier, page=page))
-            found += answer.cases
-            if not answer.page.next_token:
-                break
-            page = PageRequest(size=LARGEST_PAGE, token=answer.page.next_token)
+        found = _cases(regard, group_id(regard, group) if group else "")
         names = names_of(regard, (who for one in found for who in (one.requested_by, one.approved_by)))
     show(
         found,
@@ -110,7 +122,25 @@ def list_(
             "reference": lambda one: one.reference,
             "opened": lambda one: when(one.opened_at),
             "ends": lambda one: when(one.ended_at if one.HasField("ended_at") else one.ends_at),
+            "members told": _day,
             "id": lambda one: one.break_glass_id,
         },
         empty=say("There is none.", "Il n’y en a pas."),
     )
+
+
+def _cases(regard: Regard, group: str) -> list[BreakGlassCase]:
+    """All of a group, or of all groups; newest first."""
+    found: list[BreakGlassCase] = []
+    page = PageRequest(size=LARGEST_PAGE)
+    while True:
+        answer = regard.break_glass.ListBreakGlass(ListBreakGlassRequest(group_id=group, page=page))
+        found += answer.cases
+        if not answer.page.next_token:
+            return found
+        page = PageRequest(size=LARGEST_PAGE, token=answer.page.next_token)
+
+
+def _day(case: BreakGlassCase) -> str:
+    """The day on which members are told, UTC; empty for at its opening."""
+    return f"{case.disclose_at.ToDatetime():%Y-%m-%d}" if case.HasField("disclose_at") else ""

@@ -37,6 +37,7 @@ class Options:
     person: str = ""
     language: Literal["fr", "en"] = "en"
     json: bool = False
+    break_glass: str = ""
 
 
 options = Options()
@@ -137,7 +138,7 @@ def connected(*, signed_in: bool = True) -> Iterator[Regard]:
     """A client for the caller: --as, REGARD_TOKEN, or the session of `regard sign-in`; errors end the command."""
     address = url()
     kept = read_sessions().get(address)
-    session = Session(language=options.language, client="regard-cli")
+    session = Session(language=options.language, client="regard-cli", break_glass=options.break_glass)
     here = demonstration()
     with translated(), client(session) as regard:
         if options.person:

@@ -186,7 +186,10 @@ def _agrees(access: Mapping[str, object], record: Record) -> bool:
     """Whether the line says of the access what its record does."""
     recorded = record.get("access")
     place = {"group_id": record.get("group"), "revision": str(record.get("revision")), "of": record.get("of")}
-    told = {"group_id": access.get("group_id"), "revision": access.get("revision", "0"), "of": access.get("of")}
+    # What members were told of later stands on the stream of its break-glass, and its record names the group.
+    own = isinstance(recorded, dict) and "group_id" in recorded
+    ledger = access.get("break_glass_id" if own else "group_id")
+    told = {"group_id": ledger, "revision": access.get("revision", "0"), "of": access.get("of")}
     index = access.get("index", 0) == record.get("index")
     return index and told == place and isinstance(recorded, dict) and recorded.items() <= access.items()
 

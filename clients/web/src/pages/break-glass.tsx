@@ -11,6 +11,7 @@ import { type BreakGlassCase, BreakGlassCase_State as State } from "../gen/regar
 import { Act } from "../parts/act.tsx";
 import { Case, useCases } from "../parts/break-glass.tsx";
 import { ForRoles } from "../parts/for-roles.tsx";
+import { Moment } from "../parts/moments.tsx";
 import { Paged } from "../parts/pages.tsx";
 import { KEYS } from "../parts/roles.tsx";
 import { Refused } from "../parts/states.tsx";
@@ -22,7 +23,15 @@ import { useMe } from "./frame.tsx";
 const REASONS = [Purpose.SECURITY_INCIDENT, Purpose.LEGAL_OBLIGATION, Purpose.HARASSMENT_COMPLAINT];
 /** Days that it can stay open, at most. */
 const MOST_DAYS = 7;
+/** Days after which members are told, at most. */
+const LATEST_DAYS = 90;
 const DAY_MS = 86_400_000;
+
+/** The day in so many days, as a date field has it. */
+function dayIn(days: number): string {
+  const day = new Date(Date.now() + days * DAY_MS);
+  return [day.getFullYear(), day.getMonth() + 1, day.getDate()].map((part) => String(part).padStart(2, "0")).join("-");
+}
 
 function again(): Promise<void> {
   return queries.invalidateQueries({ queryKey: ["break-glass"] });
@@ -35,8 +44,8 @@ export function BreakGlass() {
     <ForRoles roles={KEYS} title={<Trans>Break-glass</Trans>}>
       <p className="will-read">
         <Trans>
-          Two people with two of these roles open a group to the one of them who asked. Its members see it from then on: who, why,
-          and everything that is read.
+          Two people with two of these roles open a group to the one of them who asked. Its members see who, why, and everything
+          that is read: from then on, or from a date that is fixed beforehand.
         </Trans>
       </p>
       <Request />
@@ -61,7 +70,7 @@ function All() {
   );
 }
 
-function Todo({ one: { breakGlassId, state, requestedBy } }: { one: BreakGlassCase }) {
+function Todo({ one: { breakGlassId, state, requestedBy, discloseAt } }: { one: BreakGlassCase }) {
   const me = useMe();
   if (state === State.OPEN) {
     return (
@@ -76,10 +85,18 @@ function Todo({ one: { breakGlassId, state, requestedBy } }: { one: BreakGlassCa
     <p className="row">
       {!isMine && (
         <Act
-          act={() => breakGlass.approveBreakGlass({ breakGlassId })}
+          act={() => breakGlass.approveBreakGlass({ breakGlassId, ...(discloseAt && { discloseAt }) })}
           done={again}
           className=""
-          sure={<Trans>Open this group to them? Its members see at once that you did.</Trans>}
+          sure={
+            discloseAt ? (
+              <Trans>
+                Open this group to them? Its members are told that you did: <Moment at={discloseAt} />.
+              </Trans>
+            ) : (
+              <Trans>Open this group to them? Its members see at once that you did.</Trans>
+            )
+          }
         >
           <Trans>Approve</Trans>
         </Act>
@@ -97,14 +114,21 @@ function Request() {
   const [reason, choose] = useState(Purpose.SECURITY_INCIDENT);
   const [reference, setReference] = useState("");
   const [days, setDays] = useState(1);
-  const isComplete = groupId.trim() !== "" && reference.trim() !== "";
+  const [isLater, tellLater] = useState(false);
+  const [told, setTold] = useState("");
+  const [because, setBecause] = useState("");
+  const isComplete = groupId.trim() && reference.trim() && (!isLater || (told && because.trim()));
   const asking = useMutation({
     mutationFn: () => {
       const endsAt = timestampFromDate(new Date(Date.now() + days * DAY_MS));
-      return breakGlass.requestBreakGlass({ groupId: groupId.trim(), reason, reference: reference.trim(), endsAt });
+      const asked = { groupId: groupId.trim(), reason, reference: reference.trim(), endsAt };
+      if (!isLater) return breakGlass.requestBreakGlass(asked);
+      const discloseAt = timestampFromDate(new Date(`${told}T00:00`));
+      return breakGlass.requestBreakGlass({ ...asked, discloseAt, delayReason: because.trim() });
     },
     onSuccess: () => {
       setReference("");
+      setBecause("");
       return again();
     },
   });
@@ -148,6 +172,35 @@ function Request() {
             onChange={(event) => setDays(Math.min(MOST_DAYS, Math.max(1, Number(event.target.value))))}
           />
         </label>
+        <label className="row">
+          <input type="checkbox" checked={isLater} onChange={(event) => tellLater(event.target.checked)} />
+          <Trans>Its members are told later, as the law or an inquiry requires</Trans>
+        </label>
+        {isLater && (
+          <>
+            <label>
+              <Trans>Day on which they are told, {LATEST_DAYS} days ahead at most; nobody can change it</Trans>
+              <input
+                type="date"
+                required
+                min={dayIn(days + 1)}
+                max={dayIn(LATEST_DAYS - 1)}
+                value={told}
+                onChange={(event) => setTold(event.target.value)}
+              />
+            </label>
+            <label>
+              <Trans>Why later, which they read on that day</Trans>
+              <input required maxLength={200} value={because} onChange={(event) => setBecause(event.target.value)} />
+            </label>
+            <p className="quiet">
+              <Trans>
+                Until then content is read by the command “regard --break-glass”, and how much was read is counted for everybody under
+                Transparency.
+              </Trans>
+            </p>
+          </>
+        )}
         {asking.error && <Refused error={asking.error} />}
         {asking.isSuccess && (
           <p role="status">

@@ -111,6 +111,8 @@ function Capacity({ capacity }: { capacity: string }) {
   switch (capacity) {
     case "auditor":
       return <Trans>Anyone of the audit</Trans>;
+    case "data_protection_officer":
+      return <Trans>The data protection officer</Trans>;
     case "administrator":
       return <Trans>Whoever administers the platform</Trans>;
     case "colleague":

@@ -1,9 +1,12 @@
 /** What anybody of the company may check about Regard itself: the public log, its keys and witnesses. */
 
-import { Trans, useLingui } from "@lingui/react/macro";
+import { timestampDate } from "@bufbuild/protobuf/wkt";
+import { Plural, Trans, useLingui } from "@lingui/react/macro";
 import { useQuery } from "@tanstack/react-query";
+import { ledger } from "../api/calls.ts";
 import { Fact } from "../parts/fact.tsx";
 import { type Grown, lookAgain } from "../parts/log-memory.ts";
+import { Moment } from "../parts/moments.tsx";
 import { Loading, Refused } from "../parts/states.tsx";
 import { useTitle } from "../parts/title.ts";
 import { trust } from "../parts/trust.ts";
@@ -47,6 +50,7 @@ export function Transparency() {
       ) : (
         <Loading />
       )}
+      <NotToldYet />
       {policy !== undefined && <WhomToTrust policy={policy} served={trusted.data?.served} />}
       <section aria-labelledby="elsewhere">
         <h2 id="elsewhere">
@@ -68,6 +72,46 @@ export function Transparency() {
         </ul>
       </section>
     </>
+  );
+}
+
+/** How much was read by break-glass of which members are told later: for everybody, and of nobody in particular. */
+function NotToldYet() {
+  const { i18n } = useLingui();
+  const untold = useQuery({ queryKey: ["untold"], queryFn: async () => (await ledger.listSealedCounts({})).months });
+  return (
+    <section aria-labelledby="untold">
+      <h2 id="untold">
+        <Trans>What members have not been told of yet</Trans>
+      </h2>
+      <p className="quiet">
+        <Trans>
+          Where two people with two roles open a group while an inquiry is under way, its members may be told at a date that is fixed
+          beforehand, 90 days ahead at most. How much is read meanwhile is counted here.
+        </Trans>
+      </p>
+      {untold.error && <Refused error={untold.error} retry={() => void untold.refetch()} />}
+      {untold.data?.length === 0 && (
+        <p>
+          <Trans>There is nothing: members have been told of every access.</Trans>
+        </p>
+      )}
+      <ul className="sentences">
+        {untold.data?.map((one) => {
+          const month = i18n.date(timestampDate(one.month!), { month: "long", year: "numeric", timeZone: "UTC" });
+          return (
+            <li key={month}>
+              <Plural
+                value={Number(one.accesses)}
+                one={`# access of ${month}, to be told by`}
+                other={`# accesses of ${month}, to be told by`}
+              />{" "}
+              <Moment at={one.toldBy} />
+            </li>
+          );
+        })}
+      </ul>
+    </section>
   );
 }
 

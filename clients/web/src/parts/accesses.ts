@@ -14,11 +14,17 @@ export const ledgerKey = (groupId: string) => ["ledger", groupId];
 export type Looks = { key: string; reader: string; entries: LedgerEntry[] };
 export type Hour = { start: Date; readers: Looks[] };
 
+const PRIVILEGED = [
+  ReaderKind.AUDITOR,
+  ReaderKind.DATA_PROTECTION_OFFICER,
+  ReaderKind.BREAK_GLASS,
+  ReaderKind.SERVICE,
+  ReaderKind.ADMINISTRATOR,
+];
+
 /** People who look because of a role, and not because they belong to the group. */
 export function isPrivileged(entry: LedgerEntry): boolean {
-  return [ReaderKind.AUDITOR, ReaderKind.BREAK_GLASS, ReaderKind.SERVICE, ReaderKind.ADMINISTRATOR].includes(
-    entry.readerKind,
-  );
+  return PRIVILEGED.includes(entry.readerKind);
 }
 
 /** Names a line: its access, or, where readers are counted, what is counted in it. */

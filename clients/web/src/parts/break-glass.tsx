@@ -48,10 +48,16 @@ export function Case({ one, more }: { one: BreakGlassCase; more?: ReactNode }) {
           <Moment at={one.requestedAt} />
         </Fact>
         {one.openedAt && (
-          <Fact name={t`Seen by members since`}>
+          <Fact name={one.discloseAt ? t`Opened` : t`Seen by members since`}>
             <Moment at={one.openedAt} />
           </Fact>
         )}
+        {one.discloseAt && (
+          <Fact name={one.disclosedAt ? t`Seen by members since` : t`Members are told`}>
+            <Moment at={one.disclosedAt ?? one.discloseAt} />
+          </Fact>
+        )}
+        {one.delayReason && <Fact name={t`Why later`}>{one.delayReason}</Fact>}
         <Fact name={t`Until`}>
           <Moment at={one.endedAt ?? one.endsAt} />
         </Fact>

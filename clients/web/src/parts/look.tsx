@@ -34,6 +34,13 @@ export function Line({ entry, name, more }: { entry: LedgerEntry; name: string; 
             </Trans>
           </span>
         )}
+        {entry.disclosedAt && (
+          <span>
+            <Trans>
+              told to members <Moment at={entry.disclosedAt} />
+            </Trans>
+          </span>
+        )}
         {entry.accessId && (
           <Link to="/groups/$groupId/looked/$accessId" params={{ groupId: entry.groupId, accessId: entry.accessId }}>
             <Trans>Receipt</Trans>

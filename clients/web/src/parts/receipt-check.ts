@@ -16,6 +16,9 @@ export type Asked = { groupId: string; accessId: string; line?: LedgerEntry | un
 /** What an access is, as its record says. */
 export type Access = {
   accessId: string;
+  /** Where the record stands on the stream of its break-glass, since members were told later; empty for all others. */
+  groupId: string;
+  breakGlassId: string;
   readerId: string;
   readerKind: ReaderKind;
   action: Action;
@@ -40,7 +43,7 @@ export function examine(receipt: Uint8Array, policy: string, asked: Asked): Exam
     const verified = verifyReceipt(receipt, parsePolicy(bytesOf(policy)), (step) => steps.push(step));
     const access = accessOf(verified.record);
     const found = { steps, verified, access };
-    if (verified.record["group"] !== asked.groupId || access?.accessId !== asked.accessId) {
+    if (groupOf(verified.record, access) !== asked.groupId || access?.accessId !== asked.accessId) {
       return { ...found, other: "asked" };
     }
     steps.push({
@@ -68,12 +71,20 @@ export function accessOf(record: LogRecord): Access | undefined {
   if (record.kind !== "access" || said === null || typeof said !== "object" || Array.isArray(said)) return undefined;
   return {
     accessId: text(said["access_id"]),
+    groupId: text(said["group_id"]),
+    breakGlassId: text(said["break_glass_id"]),
     readerId: text(said["reader_id"]),
     readerKind: named(ReaderKind, "READER_KIND_", said["reader_kind"]) as ReaderKind,
     action: named(Action, "ACTION_", said["action"]) as Action,
     at: momentOf(text(said["at"])),
     client: text(said["client"]),
   };
+}
+
+/** The group that was accessed: the one whose stream has the record, or the one that it names on that of its break-glass. */
+function groupOf(record: LogRecord, access: Access | undefined): Json | undefined {
+  const stream = record["group"];
+  return access?.groupId && access.breakGlassId === stream ? access.groupId : stream;
 }
 
 function saysTheSame(line: LedgerEntry, access: Access): boolean {

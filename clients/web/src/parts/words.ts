@@ -44,6 +44,8 @@ export function useCapacityWords(): (kind: ReaderKind) => string {
         return t`moderator`;
       case ReaderKind.AUDITOR:
         return t`auditor`;
+      case ReaderKind.DATA_PROTECTION_OFFICER:
+        return t`data protection officer`;
       case ReaderKind.BREAK_GLASS:
         return t`break-glass`;
       case ReaderKind.SERVICE:

@@ -118,8 +118,10 @@ def _readers(rules: Rules) -> Text:
 def _break_glass(rules: Rules) -> Text:
     if rules.break_glass == BREAK_GLASS_TWO_KEYS:
         return Text(
-            "In an emergency, two people with roles of the organisation may open it together, and members are told.",
-            "En cas d’urgence, deux personnes aux rôles prévus peuvent l’ouvrir ensemble, et les membres le savent.",
+            "In an emergency, two people with roles of the organisation may open it together; "
+            "members are told, at once or 90 days later at most.",
+            "En cas d’urgence, deux personnes aux rôles prévus peuvent l’ouvrir ensemble ; "
+            "les membres en sont prévenus, aussitôt ou 90 jours après au plus.",
         )
     return Text(
         "No role of the organisation can have it opened.", "Aucun rôle de l’organisation ne peut le faire ouvrir."

@@ -1,5 +1,6 @@
 """People in a browser: finding them, letting them in and out of a group, what is held about oneself, and accounts."""
 
+import re
 import uuid
 
 import pytest
@@ -166,3 +167,51 @@ def test_an_administrator_adds_someone_gives_a_role_ends_and_gives_back_their_ac
     hers.get_by_label("Le nouveau").fill(f"{password} et nouvelle")
     hers.get_by_role("button", name="Le changer").click()
     expect(hers.get_by_text("Votre mot de passe est changé.")).to_be_visible()
+
+
+def test_rules_are_changed_with_the_consent_of_members_and_a_group_renamed_archived_and_deleted(
+    visit: Enter, company: Company
+) -> None:
+    name = f"Atelier {uuid.uuid4().hex[:8]}"
+    with company.client("leo") as client, company.client("camille") as other:
+        made = client.post("/v1/groups", json={"name": name, "rules": {"level": "LEVEL_CONFIDENTIAL"}}).json()
+        group_id, person = made["group"]["id"], other.get("/v1/people/me").json()["person"]["id"]
+        assert client.post(f"/v1/groups/{group_id}:invite", json={"personId": person}).status_code == 200
+        assert other.post(f"/v1/groups/{group_id}:accept", json={}).status_code == 200
+    page = (leo := visit("leo")).page
+    leo.open(f"/groups/{group_id}/rules")
+    form = page.locator("section[aria-labelledby=change-rules]")
+    form.get_by_label("Comment qui a regardé est montré").select_option(label="tout le monde par son nom")
+    form.get_by_role("button", name="Proposer ces règles").click()
+    expect(page.locator(".versions h3").first).to_contain_text("Version 2 · adoptée")
+    form.get_by_label("Bris de glace").select_option(label="par deux personnes de rôles différents")
+    form.get_by_role("button", name="Proposer ces règles").click()
+    expect(form.get_by_role("status")).to_contain_text("C’est proposé.")
+    expect(page.locator(".versions h3").first).to_contain_text("Version 3 · le vote est ouvert")
+    assert leo.barriers() == []
+
+    hers = (camille := visit("camille")).page
+    camille.open(f"/groups/{group_id}/rules")
+    expect(hers.locator("section[aria-labelledby=change-rules]")).to_have_count(0)
+    hers.get_by_role("button", name="Je suis d’accord", exact=True).click()
+    leo.open(f"/groups/{group_id}/rules")
+    if page.get_by_role("button", name="Je suis d’accord", exact=True).is_visible():
+        page.get_by_role("button", name="Je suis d’accord", exact=True).click()
+    expect(page.locator(".versions h3").first).to_contain_text("Version 3 · adoptée")
+
+    naming = page.locator("section[aria-labelledby=rename]")
+    naming.get_by_label("Son nom").fill(f"{name} bis")
+    naming.get_by_role("button", name="Le renommer").click()
+    expect(page.get_by_role("heading", name=f"{name} bis")).to_be_visible()
+    page.get_by_role("button", name="L’archiver").click()
+    page.get_by_role("button", name="Oui").click()
+    expect(page.get_by_text("Il est archivé")).to_be_visible()
+    expect(page.locator("section[aria-labelledby=rename]")).to_have_count(0)
+    page.get_by_text("Le supprimer, avec tout ce qu’il contient").click()
+    page.get_by_label("Son nom, pour être sûr").fill(name)
+    expect(page.get_by_role("button", name="Le supprimer définitivement")).to_have_attribute("aria-disabled", "true")
+    page.get_by_label("Son nom, pour être sûr").fill(f"{name} bis")
+    assert leo.barriers() == []
+    page.get_by_role("button", name="Le supprimer définitivement").click()
+    expect(page).to_have_url(re.compile(r"/app/groups$"))
+    expect(page.locator("nav.groups").get_by_role("link", name=f"{name} bis")).to_have_count(0)

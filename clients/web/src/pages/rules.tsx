@@ -7,18 +7,22 @@ import { groups } from "../api/calls.ts";
 import { language } from "../app/language.ts";
 import { queries } from "../app/queries.ts";
 import { type CanSee, type RulesVersion, RulesVersion_State } from "../gen/regard/groups/v1/groups_pb.ts";
+import { GroupKind, MemberRole } from "../gen/regard/groups/v1/rules_pb.ts";
 import { usePanel } from "../parts/composer.tsx";
 import { Case, useCases } from "../parts/break-glass.tsx";
+import { Moderation } from "../parts/moderation.tsx";
 import { Moment } from "../parts/moments.tsx";
 import { useNames } from "../parts/names.ts";
 import { Paged } from "../parts/pages.tsx";
 import { Loading, Refused } from "../parts/states.tsx";
+import { useGroup } from "./group.tsx";
 
 const route = getRouteApi("/signed-in/groups/$groupId/rules");
 
 export function RulesPage() {
   const { groupId } = route.useParams();
   const panel = usePanel(groupId);
+  const group = useGroup(groupId).data;
   const names = useNames(panel.data?.entries.map((line) => line.personId) ?? []);
   if (panel.isPending) return <Loading />;
   if (panel.error) return <Refused error={panel.error} retry={() => void panel.refetch()} />;
@@ -86,6 +90,7 @@ export function RulesPage() {
       </section>
       <Opened groupId={groupId} />
       <History groupId={groupId} />
+      {group?.kind === GroupKind.WORKING && group.myRole === MemberRole.MODERATOR && <Moderation group={group} />}
     </>
   );
 }

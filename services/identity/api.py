@@ -50,6 +50,26 @@ class AuthApi(AuthServiceServicer):
         await self._authentication.sign_out(caller.person_id, caller.session_id, rpc.command_context())
         return pb.SignOutResponse()
 
+    async def ListSessions(self, request: pb.ListSessionsRequest, context: Context) -> pb.ListSessionsResponse:
+        caller = rpc.caller()
+        going = await self._authentication.sessions(caller.person_id)
+        sessions = [
+            pb.SignedInSession(
+                id=one.id,
+                client=one.client,
+                began_at=one.began_at,
+                renewed_at=one.renewed_at,
+                ends_at=one.ends_at,
+                current=one.id == caller.session_id,
+            )
+            for one in sorted(going, key=lambda one: one.id != caller.session_id)
+        ]
+        return pb.ListSessionsResponse(sessions=sessions)
+
+    async def EndSession(self, request: pb.EndSessionRequest, context: Context) -> pb.EndSessionResponse:
+        await self._authentication.sign_out(rpc.caller().person_id, request.session_id, rpc.command_context())
+        return pb.EndSessionResponse()
+
     async def GetJwks(self, request: pb.GetJwksRequest, context: Context) -> pb.GetJwksResponse:
         return pb.GetJwksResponse(keys=[pb.Jwk(**key) for key in await self._keys.jwks()])
 

@@ -17,7 +17,7 @@ from services.identity.passwords import Passwords
 from services.identity.profiles import open_password_hash, seal_password_hash
 from services.identity.refusals import BAD_CREDENTIALS, SESSION_OVER, TOKEN_REUSED, WRONG_PASSWORD
 from services.identity.registry import Registry
-from services.identity.sessions import Sessions
+from services.identity.sessions import Going, Sessions
 from services.identity.throttle import Throttle
 from services.identity.tokens import ACCESS_TOKEN_LIFE_S, AccessTokens
 
@@ -93,10 +93,16 @@ class Authentication:
             raise
         return _tokens(access_token, following)
 
+    async def sessions(self, person_id: str) -> list[Going]:
+        """Where the person is signed in, the session renewed last first."""
+        # The person's stream says which were revoked, as by another password.
+        standing = (await self._registry.person(person_id)).sessions
+        return [one for one in await self._sessions.of(person_id) if one.id in standing]
+
     async def sign_out(self, person_id: str, session_id: str, context: CommandContext) -> None:
-        """Ends the session."""
+        """Ends a session of the person's; one that is none is none already."""
         await self._revoke(person_id, session_id, SessionRevoked.REASON_SIGNED_OUT, context)
-        await self._sessions.forget(session_id)
+        await self._sessions.forget(person_id, session_id)
 
     async def change_password(
         self, person_id: str, session_id: str, current: str, new: str, context: CommandContext

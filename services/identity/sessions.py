@@ -31,6 +31,17 @@ class Session:
     reused: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Going:
+    """A session that goes on. `renewed_at`: when its last token was given."""
+
+    id: str
+    client: str
+    began_at: datetime
+    renewed_at: datetime
+    ends_at: datetime
+
+
 class Sessions:
     """Keeps which refresh token comes next."""
 
@@ -40,7 +51,7 @@ class Sessions:
 
     def end_of_new(self) -> datetime:
         """When a session that begins now ends at the latest."""
-        return datetime.fromtimestamp(self._now_s() + LIFE_S, UTC)
+        return _moment(self._now_s() + LIFE_S)
 
     async def begin(self, session_id: str, person_id: str, client: str, ends_at: datetime) -> str:
         """The first refresh token of a session. Forgets sessions that are over."""
@@ -83,10 +94,29 @@ class Sessions:
             await transaction.execute(sa.update(SESSIONS).where(this).values(reused=True))
         raise TOKEN_REUSED()
 
-    async def forget(self, session_id: str) -> None:
-        """None of the session's tokens is known from now on."""
+    async def of(self, person_id: str) -> list[Going]:
+        """The person's that are not over, the one renewed last first."""
+        now_s = self._now_s()
+        mine = (SESSIONS.c.person_id == person_id, SESSIONS.c.ends_at_s > now_s, SESSIONS.c.idle_ends_at_s > now_s)
+        chosen = sa.select(SESSIONS).where(*mine, SESSIONS.c.reused.is_(False))
+        async with self._vault.read() as connection:
+            rows = await connection.execute(chosen.order_by(SESSIONS.c.idle_ends_at_s.desc(), SESSIONS.c.session_id))
+            return [
+                Going(
+                    row.session_id,
+                    row.client,
+                    began_at=_moment(row.ends_at_s - LIFE_S),
+                    renewed_at=_moment(row.idle_ends_at_s - IDLE_S),
+                    ends_at=_moment(row.ends_at_s),
+                )
+                for row in rows
+            ]
+
+    async def forget(self, person_id: str, session_id: str) -> None:
+        """None of the tokens of that person's session is known from now on."""
+        this = (SESSIONS.c.session_id == session_id, SESSIONS.c.person_id == person_id)
         async with self._vault.begin() as transaction:
-            await transaction.execute(sa.delete(SESSIONS).where(SESSIONS.c.session_id == session_id))
+            await transaction.execute(sa.delete(SESSIONS).where(*this))
 
     async def _find(self, connection: AsyncConnection, token: str) -> Session:
         now_s = self._now_s()
@@ -106,6 +136,10 @@ class Sessions:
 
     def _now_s(self) -> int:
         return int(self._clock().timestamp())
+
+
+def _moment(at_s: int) -> datetime:
+    return datetime.fromtimestamp(at_s, UTC)
 
 
 def _new_token() -> str:

@@ -117,6 +117,26 @@ def test_my_data_tells_who_looked_at_what_i_wrote_and_where_i_looked(
     expect(page.locator(".verdict")).to_contain_text("✓ Ce reçu est bon")
 
 
+def test_a_session_elsewhere_is_ended_from_here(visit: Enter, company: Company) -> None:
+    page = (awa := visit("awa")).page
+    with company.client("awa") as elsewhere:
+        assert elsewhere.get("/v1/people/me").status_code == 200
+        awa.open("/me")
+        sessions = page.locator("section[aria-labelledby=sessions]")
+        expect(sessions.locator("li").first).to_contain_text("ici")
+        assert awa.barriers() == []
+        before = sessions.locator("li").count()
+        others = sessions.get_by_role("button", name=re.compile("^La fermer"))
+        for _ in range(before - 1):
+            count = sessions.locator("li").count()
+            others.first.click()
+            expect(sessions.locator("li")).to_have_count(count - 1)
+        while elsewhere.get("/v1/people/me").status_code != 401:
+            page.wait_for_timeout(50)
+    page.reload()
+    expect(sessions.locator("li")).to_have_count(1)
+
+
 def test_an_administrator_adds_someone_gives_a_role_ends_and_gives_back_their_access(
     visit: Enter, company: Company
 ) -> None:

@@ -275,6 +275,37 @@ async def test_signing_out_ends_the_session_and_no_other(site: Site) -> None:
     assert (await site.refresh(there.refresh_token)).access_token
 
 
+async def test_a_person_sees_where_they_are_signed_in_and_ends_what_they_do_not_know(site: Site) -> None:
+    email, stranger = "ada.sessions@example.org", "ben.sessions@example.org"
+    for one in (email, stranger):
+        await site.provision("Somebody", one)
+    mine, lost, older = [(await site.sign_in(email, client=name)).tokens for name in ("mine", "lost", "older")]
+    theirs = (await site.sign_in(stranger)).tokens
+
+    async def listed(token: str) -> list[identity_pb2.SignedInSession]:
+        return list((await site.call(site.auth.ListSessions, identity_pb2.ListSessionsRequest(), token)).sessions)
+
+    async def end(session_id: str) -> None:
+        await site.call(site.auth.EndSession, identity_pb2.EndSessionRequest(session_id=session_id), mine.access_token)
+
+    shown = await listed(mine.access_token)
+    assert [(one.client, one.current) for one in shown[:1]] == [("mine", True)]
+    assert {one.client for one in shown[1:]} == {"lost", "older"}
+    assert all(one.began_at.seconds <= one.renewed_at.seconds < one.ends_at.seconds for one in shown)
+    (gone,) = [one.id for one in shown if one.client == "lost"]
+    await end(gone)
+    await end(gone)
+    assert (await refused(site.refresh(lost.refresh_token))).id == "IDN-04"
+    assert {one.client for one in await listed(mine.access_token)} == {"mine", "older"}
+    (other,) = await listed(theirs.access_token)
+    await end(other.id)
+    assert (await site.refresh(theirs.refresh_token)).access_token, "it was not theirs to end"
+    assert (await site.refresh(older.refresh_token)).access_token
+    change = identity_pb2.ChangePasswordRequest(current_password=PASSWORD, new_password="another password")
+    await site.call(site.people.ChangePassword, change, mine.access_token)
+    assert [one.client for one in await listed(mine.access_token)] == ["mine"]
+
+
 async def test_the_same_idempotency_key_still_makes_two_sessions(site: Site) -> None:
     await site.provision("Ada", "ada.key@example.org")
     request = identity_pb2.SignInRequest(email="ada.key@example.org", password=PASSWORD)

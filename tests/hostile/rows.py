@@ -53,6 +53,8 @@ _AUTH = {
     "FinishPasskeySignIn": Row({"credential_json": "{}"}, "nobody", public="IDN-21"),
     "BeginPasskeyRegistration": Row({"current_password": "$password"}),
     "FinishPasskeyRegistration": Row({"credential_json": "{}", "name": "x"}, "", "IDN-22"),
+    "ListSessions": Row({}),
+    "EndSession": Row({"session_id": "00000000-0000-4000-8000-000000000000"}),
     "ListPasskeys": Row({}),
     "RemovePasskey": Row({"passkey_id": "00000000-0000-4000-8000-000000000000"}, "", "IDN-23"),
     "SignOut": Row({}, "auditor", ends_session=True),

@@ -34,7 +34,7 @@ class Erasing:
         self._database = database
         self.clock = clock
 
-    async def old(self, before: datetime, but: Collection[str]) -> Sequence[Reach]:
+    async def old(self, before: datetime, but: Collection[str] = ()) -> Sequence[Reach]:
         """The groups of which something is kept that was recorded before then, and up to where; none of `but`."""
         return await self._reaches(_before(before, but))
 
@@ -45,7 +45,7 @@ class Erasing:
             found += await self._reaches(RECORDS.c.group_id.in_(wanted[start : start + _AT_ONCE]))
         return found
 
-    async def expire(self, before: datetime, but: Collection[str]) -> int:
+    async def expire(self, before: datetime, but: Collection[str] = ()) -> int:
         """Erases what was recorded before then, but of these; how many records that were."""
         return await self._erase(_before(before, but), "expired", RETENTION)
 

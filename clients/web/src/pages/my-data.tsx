@@ -1,13 +1,15 @@
 /** What Regard holds about whoever is signed in: who looked at what they wrote, where they looked, how they sign in. */
 
 import { Trans, useLingui } from "@lingui/react/macro";
-import { useMutation } from "@tanstack/react-query";
+import { useMutation, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
-import { ledger, people } from "../api/calls.ts";
+import { auth, ledger, people } from "../api/calls.ts";
 import { ListAccessesRequest_Scope as Scope } from "../gen/regard/audit/v1/audit_pb.ts";
+import { Act } from "../parts/act.tsx";
 import { Fact } from "../parts/fact.tsx";
 import { Looks, useLooks } from "../parts/looks.tsx";
+import { Moment } from "../parts/moments.tsx";
 import { useRoleWords } from "../parts/roles.tsx";
 import { Loading, Refused } from "../parts/states.tsx";
 import { useTitle } from "../parts/title.ts";
@@ -39,6 +41,7 @@ export function MyData() {
         <ByMe />
       </section>
       <SignInWith />
+      <Sessions />
       <section aria-labelledby="rights">
         <h2 id="rights">
           <Trans>A copy, and erasure</Trans>
@@ -107,6 +110,48 @@ function SignInWith() {
         </summary>
         <Password />
       </details>
+    </section>
+  );
+}
+
+/** Where they are signed in, so that what they do not recognise can be ended from here. */
+function Sessions() {
+  const going = useQuery({ queryKey: ["sessions"], queryFn: async () => (await auth.listSessions({})).sessions });
+  return (
+    <section aria-labelledby="sessions">
+      <h2 id="sessions">
+        <Trans>Where I am signed in</Trans>
+      </h2>
+      {going.isPending && <Loading />}
+      {going.error && <Refused error={going.error} retry={() => void going.refetch()} />}
+      <ul className="passkeys">
+        {going.data?.map((one) => (
+          <li key={one.id} className="said">
+            <p className="meta">
+              <strong>
+                <bdi>{one.client}</bdi>
+              </strong>
+              {one.current ? (
+                <span className="quiet">
+                  <Trans>here</Trans>
+                </span>
+              ) : (
+                <Act act={() => auth.endSession({ sessionId: one.id })} done={() => going.refetch()} of={one.client}>
+                  <Trans>End it</Trans>
+                </Act>
+              )}
+            </p>
+            <p className="quiet">
+              <Trans>
+                since <Moment at={one.beganAt} />, used last <Moment at={one.renewedAt} />
+              </Trans>
+            </p>
+          </li>
+        ))}
+      </ul>
+      <p className="quiet">
+        <Trans>One that you do not recognise: end it, and change your password, which ends all the others.</Trans>
+      </p>
     </section>
   );
 }

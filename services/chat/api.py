@@ -1,5 +1,7 @@
 """The gRPC face of chat: translate, call, answer."""
 
+import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 
 import grpc
@@ -139,6 +141,25 @@ class ChatApi(ChatServiceServicer):
         # A break-glass may be about some of a room only: a page of it then holds fewer.
         readable = [row for row in shown if rendering.is_for(sight, row)]
         return api.ListMessagesResponse(messages=await self._read(sight, readable), page=PageInfo(next_token=more))
+
+    async def ListMyMessages(self, request: api.ListMyMessagesRequest, context: Context) -> api.ListMyMessagesResponse:
+        caller, size = rpc.caller(), paging.size_of(request.page)
+        before = paging.decode(request.page.token, (0, ""))
+        mine = await self._database.look(lambda tx: GROUPS.of(tx, caller.person_id))
+        sights = await self._guard.sights(caller, mine, Action.READ)
+        rows = await self._database.look(
+            lambda tx: queries.messages_by(tx, caller.person_id, list(sights), before, size + 1)
+        )
+        shown = rows[:size]
+        by_group: defaultdict[str, list[MessageRow]] = defaultdict(list)
+        for row in shown:
+            if rendering.is_for(sights[row.group_id], row):
+                by_group[row.group_id].append(row)
+        read = await asyncio.gather(*(self._read(sights[group_id], some) for group_id, some in by_group.items()))
+        by_id = {one.id: one for some in read for one in some}
+        more = paging.encode((shown[-1].sent_at_us, shown[-1].message_id)) if len(rows) > size else ""
+        messages = [by_id[row.message_id] for row in shown if row.message_id in by_id]
+        return api.ListMyMessagesResponse(messages=messages, page=PageInfo(next_token=more))
 
     async def MarkRead(self, request: api.MarkReadRequest, context: Context) -> api.MarkReadResponse:
         await self._messages.mark_read(request.room_id, request.sequence)

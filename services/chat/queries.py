@@ -157,6 +157,18 @@ def messages_before(
     return _messages(tx, _BEFORE, bounds)
 
 
+def messages_by(
+    tx: sa.Connection, author_id: str, group_ids: Collection[str], before: tuple[int, str] | None, limit: int
+) -> list[MessageRow]:
+    """What an author wrote in these groups, newest first; `before`: when the last one given was sent, and its id."""
+    key = sa.tuple_(MESSAGES.c.sent_at_us, MESSAGES.c.message_id)
+    theirs = _MESSAGES.where(MESSAGES.c.group_id.in_(group_ids), MESSAGES.c.author_id == author_id)
+    if before:
+        theirs = theirs.where(key < sa.tuple_(*map(sa.literal, before)))
+    order = (MESSAGES.c.sent_at_us.desc(), MESSAGES.c.message_id.desc())
+    return _messages(tx, theirs.order_by(*order).limit(limit))
+
+
 def messages_changed(
     tx: sa.Connection, spans: Mapping[str, tuple[int, int]], beyond: int, limit: int
 ) -> list[MessageRow]:

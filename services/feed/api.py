@@ -113,6 +113,24 @@ class FeedApi(FeedServiceServicer):
         more = paging.encode((shown[-1][1],)) if len(found) > size else ""
         return api.ListMentionsResponse(mentions=mentions, page=PageInfo(next_token=more))
 
+    async def ListMyTexts(self, request: api.ListMyTextsRequest, context: Context) -> api.ListMyTextsResponse:
+        sights, reader_id = await self._my_sights(), rpc.caller().person_id
+        size, key = paging.size_of(request.page), paging.decode(request.page.token, (0,))
+        visible = [_visible(sight) for sight in sights.values()]
+        async with self._database.read() as tx:
+            rows = await queries.texts_by(tx, reader_id, visible, key[0] if key else None, size + 1)
+        shown = rows[:size]
+        readable = [row for row in shown if rendering.is_for(sights[row.group_id], row)]
+        grants = await self._entered(sights, readable)
+        answer = api.ListMyTextsResponse(page=_page(shown, more=len(rows) > size))
+        for row in readable:
+            body = await rendering.opened(grants[row.group_id], row)
+            if row.comment_id:
+                answer.texts.add(group_id=row.group_id, comment=rendering.comment(row, body, reader_id))
+            else:
+                answer.texts.add(group_id=row.group_id, post=rendering.post(row, body, reader_id))
+        return answer
+
     async def UploadPart(self, request: api.UploadPartRequest, context: Context) -> api.UploadPartResponse:
         await self._files.upload(request.group_id, request.upload_id, request.index, request.data)
         return api.UploadPartResponse()

@@ -145,6 +145,18 @@ async def posts(tx: AsyncConnection, visible: Sequence[Visible], before: int | N
     return await _texts(tx, *of, order=TEXTS.c.position.desc(), limit=limit)
 
 
+async def texts_by(
+    tx: AsyncConnection, author_id: str, visible: Sequence[Visible], before: int | None, limit: int
+) -> list[TextRow]:
+    """What an author wrote in these groups, newest first."""
+    if not visible:
+        return []
+    of = [TEXTS.c.author_id == author_id, sa.or_(*(group.condition() for group in visible))]
+    if before is not None:
+        of.append(TEXTS.c.position < before)
+    return await _texts(tx, *of, order=TEXTS.c.position.desc(), limit=limit)
+
+
 async def comments(tx: AsyncConnection, post_id: str, visible: Visible, after: int | None, limit: int) -> list[TextRow]:
     """A post's comments, oldest first."""
     of = [TEXTS.c.post_id == post_id, TEXTS.c.comment_id != "", visible.condition()]

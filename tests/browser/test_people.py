@@ -1,5 +1,6 @@
 """People in a browser: finding them, letting them in and out of a group, what is held about oneself, and accounts."""
 
+import json
 import re
 import uuid
 
@@ -115,6 +116,28 @@ def test_my_data_tells_who_looked_at_what_i_wrote_and_where_i_looked(
     expect(by.locator(".look").first).to_contain_text("Camille Roussel")
     about.get_by_role("link", name="Reçu").first.click()
     expect(page.locator(".verdict")).to_contain_text("✓ Ce reçu est bon")
+
+
+def test_a_copy_of_what_is_held_about_oneself_is_one_file(visit: Enter, line2: str, company: Company) -> None:
+    word = uuid.uuid4().hex
+    with company.client("camille") as client, company.client("leo") as other:
+        for who, text in ((client, f"à moi {word}"), (other, f"à lui {word}")):
+            assert who.post(f"/v1/groups/{line2}/posts", json={"body": text}).status_code == 200
+        room = client.get("/v1/rooms", params={"groupId": line2}).json()["rooms"][0]["id"]
+        assert client.post(f"/v1/rooms/{room}/messages", json={"body": f"dit {word}"}).status_code == 200
+    page = (camille := visit("camille")).page
+    camille.open("/me")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Faire une copie").click()
+    text = download.value.path().read_text()
+    held = json.loads(text)
+    assert held["me"]["profile"]["name"] == "Camille Roussel"
+    assert [one for one in held["messages"] if one["body"] == f"dit {word}"]
+    assert [one for one in held["posts_and_comments"] if one.get("post", {}).get("body") == f"à moi {word}"]
+    assert f"à lui {word}" not in text
+    assert held["sessions"] and held["where_i_looked"] is not None
+    expect(page.get_by_text(re.compile("Une copie de .* est faite"))).to_be_visible()
+    assert word not in json.dumps(page.evaluate("({ ...localStorage, ...sessionStorage })"))
 
 
 def test_a_session_elsewhere_is_ended_from_here(visit: Enter, company: Company) -> None:

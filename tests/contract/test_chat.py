@@ -19,6 +19,7 @@ from regard.chat.v1 import chat_pb2 as api
 from regard.chat.v1 import events_pb2 as events
 from regard.chat.v1.chat_pb2_grpc import ChatServiceStub
 from regard.common.v1.common_pb2 import LEVEL_CONFIDENTIAL, LEVEL_OPEN, LEVEL_RESTRICTED, PageRequest
+from regard.groups.v1.events_pb2 import MemberRemoved
 from regard.groups.v1.rules_pb2 import MEMBER_ROLE_STEWARD, PAST_VISIBILITY_FROM_JOINING
 from regard.identity.v1.events_pb2 import PersonDeactivated
 
@@ -884,3 +885,35 @@ async def test_a_date_beyond_the_calendar_is_refused(chat: Chat) -> None:
     awa = person()
     room_id = await chat.open(awa, await chat.house.group(awa))
     await refused(chat.page(awa, room_id, before=Timestamp(seconds=10**15)), "RPC-02")
+
+
+# A copy of one's own
+
+
+async def test_a_person_gets_all_that_they_wrote_and_it_is_no_access(chat: Chat) -> None:
+    awa, ben = person(), person()
+    rooms = [await chat.open(awa, await chat.house.group(awa, ben), f"Room {number}") for number in range(2)]
+    for number in range(5):
+        await chat.send(awa, rooms[number % 2], f"mine {number}")
+        await chat.send(ben, rooms[number % 2], f"his {number}")
+        chat.house.clock.move(seconds=1)
+
+    async def mine(who: str, size: int = 50, token: str = "") -> Any:
+        request = api.ListMyMessagesRequest(page=PageRequest(size=size, token=token))
+        return await chat.house.call(chat.stub.ListMyMessages, who, request)
+
+    found, token = list[str](), ""
+    while True:
+        answer = await mine(awa, 2, token)
+        found += [one.body for one in answer.messages]
+        if not (token := answer.page.next_token):
+            break
+    assert found == [f"mine {number}" for number in range(4, -1, -1)]
+    assert [one.body for one in (await mine(ben)).messages] == [f"his {number}" for number in range(4, -1, -1)]
+    assert (await mine(person())).messages == []
+    for room_id in rooms:
+        group_id = (await chat.room(awa, room_id)).group_id
+        assert await chat.house.accesses(group_id) == []
+    gone = (await chat.room(awa, rooms[0])).group_id
+    await chat.house.write(f"group-{gone}", MemberRemoved(group_id=gone, person_id=awa, removed_by=ben))
+    assert {one.room_id for one in (await mine(awa)).messages} == {rooms[1]}

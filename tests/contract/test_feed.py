@@ -13,6 +13,7 @@ from regard.audit.v1.events_pb2 import ACTION_READ, Access
 from regard.common.v1.common_pb2 import LEVEL_CONFIDENTIAL, LEVEL_OPEN, LEVEL_RESTRICTED, PageRequest
 from regard.feed.v1 import feed_pb2 as api
 from regard.feed.v1.feed_pb2_grpc import FeedServiceStub
+from regard.groups.v1.events_pb2 import MemberRemoved
 from regard.groups.v1.rules_pb2 import MEMBER_ROLE_STEWARD, PAST_VISIBILITY_FROM_JOINING
 
 from services.common import paging
@@ -483,3 +484,39 @@ async def test_what_is_written_is_nowhere_but_in_answers_to_readers(
     assert not [path for path in files if MARKER.encode() in path.read_bytes()]
     assert MARKER not in caplog.text
     assert MARKER not in "".join(capfd.readouterr())
+
+
+async def test_a_person_gets_all_that_they_wrote_and_it_is_no_access(feed: Feed) -> None:
+    awa, ben = person(), person()
+    groups = [await feed.house.group(awa, ben) for _ in range(2)]
+    posts = [await feed.publish(awa, group_id, f"post {group_id}") for group_id in groups]
+    his = await feed.publish(ben, groups[0], "his")
+    await feed.comment(awa, his, "under his")
+    await feed.comment(ben, posts[0], "under mine")
+    withdrawn = await feed.publish(awa, groups[1], "taken back")
+    await feed.withdraw(awa, withdrawn)
+
+    async def mine(who: str, size: int = 50, token: str = "") -> Any:
+        request = api.ListMyTextsRequest(page=PageRequest(size=size, token=token))
+        return await feed.house.call(feed.stub.ListMyTexts, who, request)
+
+    found, token = list[Any](), ""
+    while True:
+        answer = await mine(awa, 1, token)
+        found += answer.texts
+        if not (token := answer.page.next_token):
+            break
+    written = [(one.group_id, (one.comment if one.HasField("comment") else one.post).body) for one in found]
+    assert written == [
+        (groups[1], ""),
+        (groups[0], "under his"),
+        (groups[1], f"post {groups[1]}"),
+        (groups[0], f"post {groups[0]}"),
+    ]
+    assert found[0].post.withdrawn
+    assert (await mine(person())).texts == []
+    for group_id in groups:
+        assert await feed.house.accesses(group_id) == []
+    gone = MemberRemoved(group_id=groups[0], person_id=awa, removed_by=ben)
+    await feed.house.write(f"group-{groups[0]}", gone)
+    assert {one.group_id for one in (await mine(awa)).texts} == {groups[1]}

@@ -7,6 +7,7 @@ import { useState } from "react";
 import { auth, ledger, people } from "../api/calls.ts";
 import { ListAccessesRequest_Scope as Scope } from "../gen/regard/audit/v1/audit_pb.ts";
 import { Act } from "../parts/act.tsx";
+import { MakeCopy } from "../parts/copy.tsx";
 import { Fact } from "../parts/fact.tsx";
 import { Looks, useLooks } from "../parts/looks.tsx";
 import { Moment } from "../parts/moments.tsx";
@@ -48,8 +49,16 @@ export function MyData() {
         </h2>
         <p>
           <Trans>
-            This page does not make a copy of all you wrote, and erases nothing. Ask the data protection officer of your company,
-            who has to answer within a month; you find them among people.
+            A copy has how the company knows you, your groups, what you wrote in them, where you looked, who looked at what you wrote,
+            and where you are signed in: one file, which this browser makes and keeps no copy of. What you wrote in groups that you have
+            left is not in it.
+          </Trans>
+        </p>
+        <MakeCopy />
+        <p>
+          <Trans>
+            What you wrote you can withdraw, text by text, where it stands. For all of it to be erased, and for what the copy lacks, ask
+            the data protection officer of your company, who has to answer within a month; you find them among people.
           </Trans>
         </p>
       </section>

@@ -6,6 +6,7 @@ import { useEffect, useRef, useState } from "react";
 import { BadDownload, download } from "../api/files.ts";
 import type { File as GroupFile } from "../gen/regard/feed/v1/feed_pb.ts";
 import { Of, Size, visible } from "./file-words.tsx";
+import { save } from "./save.ts";
 import { shownAs, type Shown } from "./sniff.ts";
 import { Refused } from "./states.tsx";
 
@@ -151,11 +152,4 @@ function useDownload(file: GroupFile) {
   });
   const run = () => getting.mutateAsync().then((bytes) => (getting.reset(), bytes)).catch(() => undefined);
   return { done, error: getting.error, run, cancel: () => ends.current.abort() };
-}
-
-/** Hands the bytes to the browser as a download: never opened here, whatever they are. */
-function save(bytes: Uint8Array<ArrayBuffer>, name: string): void {
-  const address = URL.createObjectURL(new Blob([bytes], { type: "application/octet-stream" }));
-  Object.assign(document.createElement("a"), { href: address, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }

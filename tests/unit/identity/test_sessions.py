@@ -78,7 +78,9 @@ async def test_a_second_use_ends_the_whole_session_for_good(sessions: Sessions) 
 
 async def test_a_forgotten_session_has_no_token(sessions: Sessions) -> None:
     token = await begin(sessions)
-    await sessions.forget("s")
+    await sessions.forget("ben", "s")
+    token = await sessions.rotate(token)
+    await sessions.forget("ada", "s")
     assert await refusal(sessions, token) == "IDN-04"
 
 

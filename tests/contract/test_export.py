@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from regard.audit.v1.events_pb2 import (
     Objects,
 )
 from regard.common.v1.common_pb2 import PURPOSE_INTERNAL_AUDIT, Sentence
-from regard.groups.v1.events_pb2 import GroupDeleted
+from regard.groups.v1.events_pb2 import BreakGlassDisclosed, GroupDeleted
 
 from regard_client.verify.export import ACCESSES, EVENTS, MANIFEST, TABLE, Manifest, verify_export
 from regard_client.verify.policy import Party, Policy
@@ -29,7 +30,16 @@ from services.audit.log.vault import METADATA
 from services.common.masterkey import load_master_key
 from services.common.rpc import Caller, acting
 from tests.contract.test_audit import Audit, audit, auditor, post, refused
-from tests.contract.test_forgetting import EVERYONE, forgetting, in_the_log
+from tests.contract.test_forgetting import (
+    BREAKABLE,
+    EVERYONE,
+    forgetting,
+    in_the_log,
+    read_under_seal,
+    under_seal,
+    written,
+)
+from tests.contract.test_receipts import receipt
 from tests.guarded import eventually, person
 
 __all__ = ["audit"]
@@ -79,6 +89,36 @@ def folder(tmp_path: Path) -> Path:
 def nothing_was_given(folder: Path) -> bool:
     """Whether there is not even the folder."""
     return not os.path.lexists(folder)
+
+
+async def test_what_members_were_told_of_later_is_proved_too(audit: Audit, folder: Path) -> None:
+    awa, ben, looking = person(), person(), auditor()
+    group_id = await audit.group(awa, ben, **BREAKABLE)
+    id, reader = await under_seal(audit, group_id, audit.clock.now + timedelta(days=1))
+    access_id = await read_under_seal(audit, id, reader, group_id, post("p", awa))
+    await eventually(lambda: written(audit, id, access_id))
+    await receipt(audit, reader.person_id, group_id, access_id)
+    assert await exporting(audit, folder.with_name("before"), looking, group_id, reader_id=reader.person_id) == 0
+    await audit.write(f"breakglass-{id}", BreakGlassDisclosed(break_glass_id=id, group_id=group_id))
+
+    async def told() -> bool:
+        return access_id in [one.access_id for one in (await audit.list(ben, group_id)).entries]
+
+    await eventually(told)
+    await exporting(audit, folder, looking, group_id, reader_id=reader.person_id)
+    manifest = await verified(audit, folder)
+    assert (manifest.accesses, manifest.unproven) == (1, {})
+    (line,) = lines(folder)
+    assert (line["access_id"], line["group_id"], line["break_glass_id"]) == (access_id, group_id, id)
+    (statistics,) = (await asked_for_counts(audit, looking, group_id, reader.person_id)).counts
+    assert (statistics.accesses, statistics.groups) == (1, 1)
+
+
+async def asked_for_counts(audit: Audit, who: Caller, group_id: str, reader_id: str) -> pb.GetStatisticsResponse:
+    """How many accesses somebody made to a group, by day."""
+    query = pb.SearchAccessesRequest(group_ids=[group_id], reader_id=reader_id, **WHY)
+    with acting(who):
+        return await audit.query.GetStatistics(pb.GetStatisticsRequest(query=query), None)  # type: ignore[no-any-return]
 
 
 async def test_it_is_whole_signed_and_proved_and_the_groups_see_it(audit: Audit, folder: Path) -> None:

@@ -66,6 +66,17 @@ test.each([
   expect(examine(receipt, policy, other)).toMatchObject({ other: "asked" });
 });
 
+test("a record on the stream of its break-glass is of the group that it names", () => {
+  const examined = (group: string, more: object) => {
+    const said = Object.fromEntries(Object.entries({ ...access, ...more }).sort());
+    return examine(receiptOf({ access: said, group, index: 0, kind: "access", of: 1, previous: "", revision: 0 }), policy, asked);
+  };
+  expect(examined("b", { break_glass_id: "b", group_id: "g" }).steps.at(-1)?.id).toBe("line");
+  expect(examined("c", { break_glass_id: "b", group_id: "g" }).other).toBe("asked");
+  expect(examined("b", { break_glass_id: "b", group_id: "h" }).other).toBe("asked");
+  expect(examined("b", { break_glass_id: "b" }).other).toBe("asked");
+});
+
 test("what is no access is none that was asked for", () => {
   const closed = receiptOf({ closed: access, group: "g", index: 0, kind: "live_closed", of: 1, previous: "", revision: 0 });
   expect(examine(closed, policy, asked)).toMatchObject({ other: "asked" });

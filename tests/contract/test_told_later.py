@@ -15,12 +15,7 @@ from regard.audit.v1.audit_pb2 import LedgerEntry, ListAccessesRequest
 from regard.audit.v1.audit_pb2_grpc import AuditQueryServiceStub
 from regard.audit.v1.events_pb2 import READER_KIND_AUDITOR, READER_KIND_BREAK_GLASS
 from regard.common.v1.common_pb2 import LEVEL_CONFIDENTIAL, PURPOSE_INTERNAL_AUDIT
-from regard.common.v1.options_pb2 import (
-    ROLE_AUDITOR,
-    ROLE_DATA_PROTECTION_OFFICER,
-    ROLE_SECURITY_OFFICER,
-    ROLE_STAFF_REPRESENTATIVE,
-)
+from regard.common.v1.options_pb2 import ROLE_SECURITY_OFFICER
 from regard.feed.v1 import feed_pb2
 from regard.groups.v1.break_glass_pb2 import BreakGlassCase
 
@@ -88,12 +83,7 @@ class Discreet(Audited):
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Discreet]:
     async with at_work(tmp_path_factory.mktemp("later"), Discreet) as house:
-        await house.claim()
-        house.ada, house.bob = await house.colleague("Ada"), await house.colleague("Bob")
-        house.officer = await house.key_holder(ROLE_SECURITY_OFFICER)
-        house.dpo = await house.key_holder(ROLE_DATA_PROTECTION_OFFICER)
-        house.delegate = await house.key_holder(ROLE_STAFF_REPRESENTATIVE)
-        house.auditor = await house.key_holder(ROLE_AUDITOR)
+        await house.staff()
         yield house
 
 

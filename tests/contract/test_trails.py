@@ -43,6 +43,15 @@ class Audited(House):
 
     auditor: Colleague
 
+    async def staff(self) -> None:
+        """Lets everyone in: two members, those who hold the keys, and the auditor."""
+        await self.claim()
+        self.ada, self.bob = await self.colleague("Ada"), await self.colleague("Bob")
+        self.officer = await self.key_holder(ROLE_SECURITY_OFFICER)
+        self.dpo = await self.key_holder(ROLE_DATA_PROTECTION_OFFICER)
+        self.delegate = await self.key_holder(ROLE_STAFF_REPRESENTATIVE)
+        self.auditor = await self.key_holder(ROLE_AUDITOR)
+
     async def trail(self, break_glass_id: str, who: Colleague | None = None, **more: Any) -> Any:
         """What an auditor is told of a break-glass, all pages together."""
         query, asker = AuditQueryServiceStub(self.channel), who or self.auditor
@@ -76,12 +85,7 @@ class Audited(House):
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Audited]:
     async with at_work(tmp_path_factory.mktemp("trails"), Audited) as house:
-        await house.claim()
-        house.ada, house.bob = await house.colleague("Ada"), await house.colleague("Bob")
-        house.officer = await house.key_holder(ROLE_SECURITY_OFFICER)
-        house.dpo = await house.key_holder(ROLE_DATA_PROTECTION_OFFICER)
-        house.delegate = await house.key_holder(ROLE_STAFF_REPRESENTATIVE)
-        house.auditor = await house.key_holder(ROLE_AUDITOR)
+        await house.staff()
         yield house
 
 

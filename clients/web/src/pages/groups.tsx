@@ -10,6 +10,7 @@ import { Level } from "../gen/regard/common/v1/common_pb.ts";
 import { JoinPolicy } from "../gen/regard/groups/v1/rules_pb.ts";
 import { Act } from "../parts/act.tsx";
 import { LevelMark } from "../parts/level.tsx";
+import { NameAndPurpose } from "../parts/naming.tsx";
 import { Moment } from "../parts/moments.tsx";
 import { useNames } from "../parts/names.ts";
 import { Paged } from "../parts/pages.tsx";
@@ -156,14 +157,7 @@ function Found() {
           if (name.trim() && !founding.isPending) founding.mutate();
         }}
       >
-        <label>
-          <Trans>Its name</Trans>
-          <input required maxLength={120} value={name} onChange={(event) => setName(event.target.value)} />
-        </label>
-        <label>
-          <Trans>What it is for</Trans>
-          <input maxLength={500} value={purpose} onChange={(event) => setPurpose(event.target.value)} />
-        </label>
+        <NameAndPurpose name={name} setName={setName} purpose={purpose} setPurpose={setPurpose} />
         <label>
           <Trans>How closely it is kept</Trans>
           <select value={level} onChange={(event) => choose(Number(event.target.value))}>

@@ -19,6 +19,7 @@ import {
   RulesSchema,
 } from "../gen/regard/groups/v1/rules_pb.ts";
 import { Act } from "./act.tsx";
+import { NameAndPurpose } from "./naming.tsx";
 import { Refused } from "./states.tsx";
 
 /** Reads again what the rules, the name or the end of a group change. */
@@ -197,14 +198,7 @@ function Rename({ group }: { group: Group }) {
           if (name.trim() && !renaming.isPending) renaming.mutate();
         }}
       >
-        <label>
-          <Trans>Its name</Trans>
-          <input required maxLength={120} value={name} onChange={(event) => setName(event.target.value)} />
-        </label>
-        <label>
-          <Trans>What it is for</Trans>
-          <input maxLength={500} value={purpose} onChange={(event) => setPurpose(event.target.value)} />
-        </label>
+        <NameAndPurpose name={name} setName={setName} purpose={purpose} setPurpose={setPurpose} />
         {renaming.error && <Refused error={renaming.error} />}
         <button type="submit" aria-disabled={renaming.isPending || !name.trim()}>
           <Trans>Rename it</Trans>

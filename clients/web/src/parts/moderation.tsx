@@ -31,7 +31,7 @@ async function changed(groupId: string): Promise<void> {
 export function Moderation({ group }: { group: Group }) {
   return (
     <>
-      {!group.archived && group.rules && <ChangeRules key={group.rulesVersion} group={group} rules={group.rules} />}
+      {!group.archived && group.rules && <ChangeRules group={group} rules={group.rules} />}
       {!group.archived && <Rename key={group.name} group={group} />}
       <End group={group} />
     </>
@@ -40,12 +40,14 @@ export function Moderation({ group }: { group: Group }) {
 
 function ChangeRules({ group, rules }: { group: Group; rules: Rules }) {
   const { t } = useLingui();
-  const [wanted, want] = useState(() => asTheyAre(rules));
+  // Only what was changed here is held, so that rules which come meanwhile show everywhere else.
+  const [edits, edit] = useState<Partial<Rules>>({});
+  const wanted = { ...asTheyAre(rules), ...edits };
   const proposing = useMutation({
     mutationFn: () => groups.proposeRules({ groupId: group.id, rules: wanted }),
     onSuccess: () => changed(group.id),
   });
-  const set = <Name extends keyof Rules>(name: Name, value: Rules[Name]) => want({ ...wanted, [name]: value });
+  const set = <Name extends keyof Rules>(name: Name, value: Rules[Name]) => edit({ ...edits, [name]: value });
   const number = (name: "consentQuorumPercent" | "consentPeriodDays" | "windowMinutes", min: number, max: number) => (
     <input
       type="number"

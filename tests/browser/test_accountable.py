@@ -114,9 +114,16 @@ def test_two_keys_open_a_group_and_its_members_see_it(visit: Enter, company: Com
     told = page.locator(".case", has_text=word)
     expect(told).to_contain_text("Karim Haddad")
     expect(told).to_contain_text("Inès Fournier")
+    leo.open(f"/groups/{group_id}")
+    expect(page.get_by_role("note")).to_contain_text("Ouvert par bris de glace : Karim Haddad lit ici")
+    assert leo.barriers() == []
     his.reload()
     his.locator(".case", has_text=word).get_by_role("button", name="Y mettre fin").click()
     expect(his.locator(".case", has_text=word)).to_contain_text("Terminé")
+    page.reload()
+    expect(page.get_by_role("note")).to_contain_text("A été ouvert par bris de glace : Karim Haddad")
+    page.get_by_role("note").get_by_role("link").click()
+    expect(told).to_contain_text("Terminé")
 
 
 def test_members_are_told_later_and_everybody_sees_how_much_they_are_not_told_yet(
@@ -158,6 +165,7 @@ def test_members_are_told_later_and_everybody_sees_how_much_they_are_not_told_ye
     expect(page.locator(".case")).to_have_count(0)
     open_ledger(leo, group_id)
     expect(page.locator(".look", has_text="Karim")).to_have_count(0)
+    expect(page.get_by_role("note")).to_have_count(0)
     leo.open("/transparency")
     expect(page.locator("section[aria-labelledby=untold] li")).to_contain_text("accès de")
     assert leo.barriers() == []

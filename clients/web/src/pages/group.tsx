@@ -4,6 +4,7 @@ import { Trans, useLingui } from "@lingui/react/macro";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link, Outlet } from "@tanstack/react-router";
 import { groups } from "../api/calls.ts";
+import { Notice } from "../parts/break-glass.tsx";
 import { LevelMark } from "../parts/level.tsx";
 import { Loading, Refused } from "../parts/states.tsx";
 import { useTitle } from "../parts/title.ts";
@@ -28,6 +29,7 @@ export function GroupPage() {
         {found.data?.name || <Trans>Direct conversation</Trans>} <LevelMark level={found.data?.rules?.level} />
       </h1>
       {found.data?.purpose && <p className="quiet">{found.data.purpose}</p>}
+      <Notice groupId={groupId} />
       <nav className="tabs" aria-label={t`Of this group`}>
         <Link to="/groups/$groupId" params={to} activeOptions={{ exact: true }}>
           <Trans>Posts</Trans>

@@ -1,7 +1,9 @@
 /** A break-glass, as those see it whom it is told to: who, why, until when, and what became of it. */
 
+import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { Trans, useLingui } from "@lingui/react/macro";
 import { useInfiniteQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import { breakGlass } from "../api/calls.ts";
 import { type BreakGlassCase, BreakGlassCase_State as State } from "../gen/regard/groups/v1/break_glass_pb.ts";
@@ -10,6 +12,10 @@ import { Moment } from "./moments.tsx";
 import { useNames } from "./names.ts";
 import { useRoleWords } from "./roles.tsx";
 import { usePurposeWords } from "./words.ts";
+
+/** Days for which members are told of a break-glass that is over. */
+const NOTICE_DAYS = 30;
+const DAY_MS = 86_400_000;
 
 /** Those of a group from their opening on; of all groups for an empty id, for those who hold one of the keys. */
 export function useCases(groupId: string) {
@@ -20,6 +26,39 @@ export function useCases(groupId: string) {
     getNextPageParam: (last) => last.page?.nextToken || undefined,
   });
   return { read, cases: (read.data?.pages ?? []).flatMap((page) => page.cases) };
+}
+
+/** Says on every page of a group that it is open by break-glass, and for a while that it was. */
+export function Notice({ groupId }: { groupId: string }) {
+  const { cases } = useCases(groupId);
+  const names = useNames(cases.map((one) => one.requestedBy));
+  const since = Date.now() - NOTICE_DAYS * DAY_MS;
+  const fresh = cases.filter((one) => {
+    const told = one.disclosedAt ?? (one.discloseAt ? undefined : one.openedAt);
+    return told && (one.state === State.OPEN || timestampMs(told) > since);
+  });
+  if (fresh.length === 0) return null;
+  return (
+    <div className="notice" role="note">
+      {fresh.map((one) => (
+        <p key={one.breakGlassId}>
+          {one.state === State.OPEN ? (
+            <Trans>
+              Opened by break-glass: <bdi>{names(one.requestedBy)}</bdi> reads here until <Moment at={one.endsAt} />.
+            </Trans>
+          ) : (
+            <Trans>
+              Was opened by break-glass: <bdi>{names(one.requestedBy)}</bdi> could read here from <Moment at={one.openedAt} /> until{" "}
+              <Moment at={one.endedAt ?? one.endsAt} />.
+            </Trans>
+          )}{" "}
+          <Link to="/groups/$groupId/rules" params={{ groupId }} hash="opened">
+            <Trans>Who, and why?</Trans>
+          </Link>
+        </p>
+      ))}
+    </div>
+  );
 }
 
 /** `more`: what can be done about it. */

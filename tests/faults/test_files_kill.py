@@ -30,17 +30,17 @@ class Sender:
 
     def send(self, url: str, stop: threading.Event) -> None:
         """Sends until that is set, or the product is gone."""
-        with _moderator(url) as regard:
-            while not stop.is_set():
-                name = f"{len(self.sent)}.bin"
-                self.sent[name] = self._draw.randbytes(self._draw.randrange(_MOST_BYTES))
-                path = self._folder / name
-                path.write_bytes(self.sent[name])
-                try:
+        try:
+            with _moderator(url) as regard:
+                while not stop.is_set():
+                    name = f"{len(self.sent)}.bin"
+                    self.sent[name] = self._draw.randbytes(self._draw.randrange(_MOST_BYTES))
+                    path = self._folder / name
+                    path.write_bytes(self.sent[name])
                     self.acknowledged[name] = upload(regard, self._group_id, path).id
-                except RegardError:
-                    if not stop.is_set():
-                        raise
+        except RegardError:  # it may have been signing in still
+            if not stop.is_set():
+                raise
 
     def verify(self, url: str) -> int:
         """Downloads all that is listed; how many there are."""

@@ -56,7 +56,11 @@ class Seals:
 
     async def turn(self) -> int:
         """Seals what is new; how many entries that are."""
-        chosen = sa.select(SEALED.c.break_glass_id, SEALED.c.disclose_at_us).where(SEALED.c.disclosed_at_us.is_(None))
+        # of one that nobody approved members are never told, and no seal explains anything after its date
+        open_since = moments.microseconds(self._clock() - GRACE)
+        chosen = sa.select(SEALED.c.break_glass_id, SEALED.c.disclose_at_us).where(
+            SEALED.c.disclosed_at_us.is_(None), SEALED.c.disclose_at_us > open_since
+        )
         async with self._views.read() as connection:
             cases = (await connection.execute(chosen)).all()
         sealed = 0

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import random
 from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 import pytest
@@ -15,18 +17,27 @@ from tests.faults.rounds import rounds, seeded
 from tests.transparency import Log
 
 _LIMIT_S = 60.0
+_ON_ONE_LOG = 50
+"""Kills; then a new log, since all of it is read again after each."""
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
-async def test_one_log_survives_kill_9(tmp_path: Path) -> None:
+async def test_a_log_survives_kill_9(tmp_path: Path) -> None:
     draw, times = seeded(), rounds(12, of=500)
-    log = await Log.make(tmp_path, FolderStorage(tmp_path / "log"))
     processes = multiprocessing.get_context("forkserver")  # starts a process in milliseconds, each time a new one
     processes.set_forkserver_preload([log_process.__name__])
+    for first in range(0, times, _ON_ONE_LOG):
+        folder = tmp_path / str(first)
+        folder.mkdir()
+        await _killed(folder, min(_ON_ONE_LOG, times - first), processes, draw)
+
+
+async def _killed(folder: Path, times: int, processes: ForkServerContext, draw: random.Random) -> None:
+    log = await Log.make(folder, FolderStorage(folder / "log"))
     for _ in range(times):
         heard, told = processes.Pipe(duplex=False)
-        child = processes.Process(target=log_process.main, args=(tmp_path, told))
+        child = processes.Process(target=log_process.main, args=(folder, told))
         child.start()
         told.close()
         try:

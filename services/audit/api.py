@@ -15,6 +15,7 @@ from services.audit.auditors import Asked, Auditors, Why
 from services.audit.completeness import Completeness
 from services.audit.contests import ContestDesk
 from services.audit.disclosures import Disclosures
+from services.audit.entries import Entries
 from services.audit.export import Export
 from services.audit.ledger import Ledger, Part, Period
 from services.audit.opening import LogOpening
@@ -34,11 +35,14 @@ Bounded = pb.ListAccessesRequest | pb.SearchAccessesRequest | pb.CheckCompletene
 class LedgerApi(LedgerServiceServicer):
     """The ledger, for those concerned."""
 
-    def __init__(self, ledger: Ledger, watch: Watch, contests: ContestDesk, disclosures: Disclosures) -> None:
+    def __init__(
+        self, ledger: Ledger, watch: Watch, contests: ContestDesk, disclosures: Disclosures, entries: Entries
+    ) -> None:
         self._ledger = ledger
         self._watch = watch
         self._contests = contests
         self._disclosures = disclosures
+        self._entries = entries
 
     async def ListAccesses(self, request: pb.ListAccessesRequest, context: Context) -> pb.ListAccessesResponse:
         caller, part, period = rpc.caller(), _part(request.page), _period(request)
@@ -93,6 +97,19 @@ class LedgerApi(LedgerServiceServicer):
             month, told_by = moments.timestamp_of(one.month), moments.timestamp_of(one.told_by)
             answer.months.add(month=month, accesses=one.accesses, told_by=told_by)
         return answer
+
+    async def CountEntries(self, request: pb.CountEntriesRequest, context: Context) -> pb.CountEntriesResponse:
+        counted = await self._entries.counted()
+        kinds = counted.kinds
+        return pb.CountEntriesResponse(
+            before=moments.timestamp_of(counted.before),
+            entries=kinds.entries,
+            open=kinds.open,
+            chaff=kinds.chaff,
+            sealed=kinds.sealed,
+            erased=kinds.erased,
+            ledger_readings=counted.ledger_readings,
+        )
 
 
 class AuditQueryApi(AuditQueryServiceServicer):

@@ -11,6 +11,7 @@ from services.audit.auditors import Auditors
 from services.audit.completeness import Completeness
 from services.audit.contests import ContestDesk
 from services.audit.disclosures import Disclosures
+from services.audit.entries import Entries
 from services.audit.export import Export
 from services.audit.ledger import Ledger
 from services.audit.ledgercheck import ledger_against_streams
@@ -32,6 +33,7 @@ def build(settings: Settings, kernel: Kernel) -> Service:
     export = Export(guard, database, auditors, log, kernel.clock)
     disclosures = Disclosures(database, log)
     contests = ContestDesk(guard, disclosures, kernel.store, kernel.codec, kernel.clock)
+    entries = Entries(database, log, kernel.clock)
     trails = Trails(guard, kernel.store, kernel.codec, database, contests, kernel.clock)
     return Service(
         name="audit",
@@ -39,7 +41,11 @@ def build(settings: Settings, kernel: Kernel) -> Service:
             (
                 add_LedgerServiceServicer_to_server,
                 LedgerApi(
-                    Ledger(guard, database, log, disclosures), Watch(guard, database, view), contests, disclosures
+                    Ledger(guard, database, log, disclosures),
+                    Watch(guard, database, view),
+                    contests,
+                    disclosures,
+                    entries,
                 ),
             ),
             (

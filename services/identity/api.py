@@ -12,6 +12,7 @@ from regard.identity.v1.identity_pb2_grpc import (
 
 from services.common import paging, rpc
 from services.identity.accounts import Accounts
+from services.identity.administration import Administration
 from services.identity.authentication import Authentication
 from services.identity.directory import Directory
 from services.identity.passkeys import Passkeys
@@ -120,12 +121,18 @@ class PeopleApi(PeopleServiceServicer):
     """The directory, accounts and roles."""
 
     def __init__(
-        self, directory: Directory, registry: Registry, accounts: Accounts, authentication: Authentication
+        self,
+        directory: Directory,
+        registry: Registry,
+        accounts: Accounts,
+        authentication: Authentication,
+        administration: Administration,
     ) -> None:
         self._directory = directory
         self._registry = registry
         self._accounts = accounts
         self._authentication = authentication
+        self._administration = administration
 
     async def GetMe(self, request: pb.GetMeRequest, context: Context) -> pb.GetMeResponse:
         return pb.GetMeResponse(person=await self._person(rpc.caller().person_id))
@@ -142,6 +149,14 @@ class PeopleApi(PeopleServiceServicer):
         people = await self._directory.search(request.query, after, size + 1)
         page = PageInfo(next_token=paging.encode((people[size - 1].id,)) if len(people) > size else "")
         return pb.ListPeopleResponse(people=people[:size], page=page)
+
+    async def ListAdministration(
+        self, request: pb.ListAdministrationRequest, context: Context
+    ) -> pb.ListAdministrationResponse:
+        acts, last = await self._administration.acts(
+            paging.decode(request.page.token, like=(0, 0)), paging.size_of(request.page)
+        )
+        return pb.ListAdministrationResponse(acts=acts, page=PageInfo(next_token=paging.encode(last) if last else ""))
 
     async def ProvisionPerson(self, request: pb.ProvisionPersonRequest, context: Context) -> pb.ProvisionPersonResponse:
         provisioned = await self._accounts.provision(

@@ -20,6 +20,8 @@ from services.common.ids import StreamName, stream_name
 from services.identity.refusals import NO_SUCH_PROVISIONER
 
 CATEGORY = "provisioner"
+ACTOR_PREFIX = "provisioner:"
+"""Before the identifier of a client, where events name who did something."""
 USE_IS_NOTED_EVERY = timedelta(days=1)
 
 _TOKEN = re.compile(r"regard-scim_([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})_[A-Za-z0-9_-]{43}")

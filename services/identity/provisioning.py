@@ -74,4 +74,4 @@ class Provisioning:
 
 def actor_of(provisioner_id: str) -> str:
     """How events name a client."""
-    return f"provisioner:{provisioner_id}"
+    return provisioner.ACTOR_PREFIX + provisioner_id

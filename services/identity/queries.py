@@ -10,7 +10,8 @@ from regard.common.v1.options_pb2 import Role
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.identity.person import SealedProfile
-from services.identity.views import CHANGES, PARTITIONS, PEOPLE, PROVISIONERS, ROLES
+from services.identity.provisioner import ACTOR_PREFIX
+from services.identity.views import ADMINISTRATION, CHANGES, PARTITIONS, PEOPLE, PROVISIONERS, ROLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,27 @@ async def provisioners(connection: AsyncConnection, before: str, limit: int) -> 
     query = sa.select(PROVISIONERS).order_by(PROVISIONERS.c.provisioner_id.desc()).limit(limit)
     if before:
         query = query.where(PROVISIONERS.c.provisioner_id < before)
+    return (await connection.execute(query)).all()
+
+
+async def administration(
+    connection: AsyncConnection, before: tuple[int, int] | None, limit: int
+) -> Sequence[sa.Row[tuple[object, ...]]]:
+    """What was done to administer people, newest day first, with the names of provisioning clients.
+
+    `before`: day and place of the last that was given.
+    """
+    done = ADMINISTRATION.c
+    doer, subject = PROVISIONERS.alias(), PROVISIONERS.alias()
+    query = (
+        sa.select(ADMINISTRATION, doer.c.name.label("doer"), subject.c.name.label("provisioner"))
+        .outerjoin(doer, done.by == ACTOR_PREFIX + doer.c.provisioner_id)
+        .outerjoin(subject, done.subject == subject.c.provisioner_id)
+        .order_by(done.day.desc(), done.place.desc())
+        .limit(limit)
+    )
+    if before:
+        query = query.where(sa.tuple_(done.day, done.place) < sa.tuple_(*before))
     return (await connection.execute(query)).all()
 
 

@@ -13,6 +13,7 @@ from services.common.kernel import Kernel, Service
 from services.common.keycheck import OPEN, check_keys
 from services.common.settings import Settings
 from services.identity.accounts import Accounts
+from services.identity.administration import Administration
 from services.identity.api import AuthApi, PeopleApi, ProvisioningApi
 from services.identity.authentication import Authentication
 from services.identity.challenges import Challenges
@@ -29,7 +30,7 @@ from services.identity.sessions import Sessions
 from services.identity.throttle import Throttle
 from services.identity.tokens import AccessTokens, SigningKeys
 from services.identity.vault import METADATA
-from services.identity.views import people, provisioners
+from services.identity.views import administration, people, provisioners
 
 
 def build(settings: Settings, kernel: Kernel) -> Service:
@@ -47,8 +48,9 @@ def build(settings: Settings, kernel: Kernel) -> Service:
     challenges = Challenges(vault, master_key, clock)
     passkeys = Passkeys(registry, keys, authentication, challenges, vault, settings.url, clock)
     revocations = Revocations(kernel.store, kernel.codec, noticed=lambda: None)
-    directory, view = Directory(kernel.database("identity"), keys), people()
-    provisioning = Provisioning(registry, kernel.database("identity"), clock)
+    database, view = kernel.database("identity"), people()
+    directory, acts = Directory(database, keys), Administration(database)
+    provisioning = Provisioning(registry, database, clock)
 
     async def keys_open() -> None:
         """Tells of a wrong master key at the start, and not to those who sign in. Raises Refused (KEY-01)."""
@@ -72,9 +74,9 @@ def build(settings: Settings, kernel: Kernel) -> Service:
         servicers=(
             (add_AuthServiceServicer_to_server, AuthApi(authentication, passkeys, accounts, signing_keys)),
             (add_ProvisioningServiceServicer_to_server, ProvisioningApi(provisioning)),
-            (add_PeopleServiceServicer_to_server, PeopleApi(directory, registry, accounts, authentication)),
+            (add_PeopleServiceServicer_to_server, PeopleApi(directory, registry, accounts, authentication, acts)),
         ),
-        projections=(view, provisioners()),
+        projections=(view, provisioners(), administration()),
         checks=(Check("profiles against keys", OPEN, profiles),),
         tasks=(keys_open, revocations.run),
         revoked=revocations.revoked,

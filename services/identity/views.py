@@ -5,10 +5,12 @@ order, so whoever remembers a position per partition finds what is new, whicheve
 """
 
 from collections.abc import Sequence
+from datetime import date
 
 import sqlalchemy as sa
 from regard.common.v1.common_pb2 import Sealed
 from regard.identity.v1 import events_pb2
+from regard.identity.v1.identity_pb2 import AdministrativeAct
 from sqlalchemy.dialects.postgresql import insert
 
 from services.common import contracts
@@ -16,6 +18,8 @@ from services.common.codec import Event
 from services.common.kafka import partition_of
 from services.common.projection import Projection
 
+Kind = AdministrativeAct
+_FIRST_DAY = date(1970, 1, 1).toordinal()
 _FILE = contracts.event_file_of("identity")
 PARTITIONS = range(_FILE.partitions)
 
@@ -64,6 +68,23 @@ PROVISIONERS = sa.Table(
 )
 
 
+ADMINISTRATION_METADATA = sa.MetaData()
+
+# What was done to administer people, once a day: who was given an account or lost it is counted, and not named.
+ADMINISTRATION = sa.Table(
+    "administration_v1",
+    ADMINISTRATION_METADATA,
+    sa.Column("day", sa.Integer, primary_key=True, autoincrement=False),  # since 1970, UTC
+    sa.Column("kind", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("by", sa.String(50), primary_key=True),
+    sa.Column("subject", sa.String(36), primary_key=True),  # a person or a provisioning client; "" for who is counted
+    sa.Column("role", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("people", sa.BigInteger, nullable=False),
+    sa.Column("place", sa.BigInteger, nullable=False),  # position of the first event
+    sa.Index("administration_v1_newest", "day", "place"),
+)
+
+
 def reduce(event: Event) -> Sequence[sa.Executable]:
     """What an event changes in these tables."""
     match event.message:
@@ -103,6 +124,37 @@ def reduce_provisioners(event: Event) -> Sequence[sa.Executable]:
             return ()
 
 
+def reduce_administration(event: Event) -> Sequence[sa.Executable]:
+    """What an event changes in the table of what was done to administer people."""
+    match event.message:
+        case events_pb2.RoleGranted() as granted:
+            return (_done(event, Kind.KIND_ROLE_GRANTED, granted.granted_by, granted.person_id, granted.role),)
+        case events_pb2.RoleRevoked() as revoked:
+            return (_done(event, Kind.KIND_ROLE_REVOKED, revoked.revoked_by, revoked.person_id, revoked.role),)
+        case events_pb2.PersonProvisioned() as provisioned:
+            return (_done(event, Kind.KIND_PEOPLE_PROVISIONED, provisioned.provisioned_by),)
+        case events_pb2.PersonDeactivated() as deactivated:
+            return (_done(event, Kind.KIND_PEOPLE_DEACTIVATED, deactivated.deactivated_by),)
+        case events_pb2.PersonReactivated() as reactivated:
+            return (_done(event, Kind.KIND_PEOPLE_REACTIVATED, reactivated.reactivated_by),)
+        case events_pb2.ProvisionerAdded() as added:
+            return (_done(event, Kind.KIND_PROVISIONER_ADDED, added.added_by, added.provisioner_id),)
+        case events_pb2.ProvisionerRevoked() as ended:
+            return (_done(event, Kind.KIND_PROVISIONER_REVOKED, ended.revoked_by, ended.provisioner_id),)
+        case _:
+            return ()
+
+
+def _done(event: Event, kind: AdministrativeAct.Kind, by: str, subject: str = "", role: int = 0) -> sa.Executable:
+    day = event.recorded_at.toordinal() - _FIRST_DAY
+    row = insert(ADMINISTRATION).values(
+        day=day, kind=int(kind), by=by, subject=subject, role=int(role), people=1, place=event.position
+    )
+    return row.on_conflict_do_update(
+        index_elements=["day", "kind", "by", "subject", "role"], set_={"people": ADMINISTRATION.c.people + 1}
+    )
+
+
 def people() -> Projection:
     """The view, once per process."""
     return Projection("people_v3", "identity", (_FILE.topic,), METADATA, reduce)
@@ -111,6 +163,12 @@ def people() -> Projection:
 def provisioners() -> Projection:
     """The view of provisioning clients, once per process."""
     return Projection("provisioners_v1", "identity", (_FILE.topic,), PROVISIONERS_METADATA, reduce_provisioners)
+
+
+def administration() -> Projection:
+    """The view of what was done to administer people, once per process."""
+    topics = (_FILE.topic,)
+    return Projection("administration_v1", "identity", topics, ADMINISTRATION_METADATA, reduce_administration)
 
 
 def _of_provisioner(provisioner_id: str) -> sa.Update:

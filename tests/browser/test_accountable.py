@@ -2,11 +2,16 @@
 
 import re
 import uuid
+import zipfile
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
+from regard_client.verify.export import verify_export
+from regard_client.verify.policy import parse_policy
 from tests.browser.conftest import PATIENCE_MS, Enter
 from tests.browser.test_pages import reach
 from tests.browser.test_who_looked import changed, open_ledger
@@ -83,6 +88,30 @@ def test_an_auditor_asks_and_the_group_reads_it(visit: Enter, line2: str) -> Non
     leo = visit("leo")
     open_ledger(leo, line2)
     expect(leo.page.locator(".look", has_text=word).first).to_contain_text("Awa Diallo")
+
+
+def test_what_an_auditor_takes_out_is_verified_without_regard(
+    visit: Enter, line2: str, company: Company, tmp_path: Path
+) -> None:
+    page = (awa := visit("awa")).page
+    awa.open("/audit")
+    export = page.get_by_role("button", name="Exporter avec les reçus")
+    expect(export).to_have_attribute("aria-disabled", "true")
+    reference(page, uuid.uuid4().hex[:8])
+    page.get_by_label(re.compile("Groupes, par leurs identifiants")).fill(line2)
+    with page.expect_download() as download:
+        export.click()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        archive.extractall(tmp_path)
+    (folder,) = tmp_path.iterdir()
+    assert f"{folder.name}.zip" == download.value.suggested_filename
+    policy = parse_policy(httpx.get(f"{company.url}/log/policy").content)
+    manifest = verify_export(folder, policy)
+    assert manifest.accesses > 0
+    expect(page.get_by_text(re.compile(f"^{manifest.accesses} accès (a|ont) été exporté"))).to_be_visible()
+    page.get_by_label(re.compile("Groupes, par leurs identifiants")).fill(str(uuid.uuid4()))
+    export.click()
+    expect(page.get_by_role("alert")).to_contain_text("ACC-01")
 
 
 def test_two_keys_open_a_group_and_its_members_see_it(visit: Enter, company: Company) -> None:
@@ -183,7 +212,7 @@ def test_the_public_log_is_verified_by_keyboard_alone_and_one_that_forgets_is_to
     reach(page, "Regarder à nouveau")
     page.keyboard.press("Enter")
     expect(page.locator(".verdict")).to_contain_text("tout ce que ce navigateur en avait vu")
-    expect(page.locator(".facts")).to_contain_text("/log")
+    expect(page.locator("section[aria-labelledby=the-log] .facts")).to_contain_text("/log")
     shown = list[bytes]()
     page.evaluate("fetch('/log/checkpoint').then(answer => answer.text())")
     changed(page, "**/log/checkpoint", lambda body: shown.append(body) or shown[0])  # type: ignore[func-returns-value]

@@ -6,6 +6,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -39,6 +40,7 @@ from tests.contract.streaming import eventually
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 Answer = TypeVar("Answer", bound=Message)
+Did = identity_pb2.AdministrativeAct
 
 PASSWORD = "correct horse battery"
 ADMIN_EMAIL = "root@example.org"
@@ -135,6 +137,12 @@ class Site:
         request = identity_pb2.ListPeopleRequest(query=query, page=PageRequest(**page))
         answer: identity_pb2.ListPeopleResponse = await self.administer(self.people.ListPeople, request)
         return answer
+
+    async def administration(self, who: str = "", **page: Any) -> tuple[list[Did], str]:
+        """What was done to administer people, as somebody sees it, and the token of the next page."""
+        request = identity_pb2.ListAdministrationRequest(page=PageRequest(**page))
+        answer = await self.call(self.people.ListAdministration, request, who or self.admin_token)
+        return list(answer.acts), answer.page.next_token
 
     async def events(self, stream: str) -> list[Message]:
         """What was recorded."""
@@ -404,6 +412,41 @@ async def test_somebody_is_always_left_to_administer(site: Site) -> None:
     assert (await refused(revoke(root))).id == "IDN-08"
     await site.administer(site.people.ReactivatePerson, identity_pb2.ReactivatePersonRequest(person_id=ada.id))
     assert (await site.sign_in("ada.admin@example.org")).person.roles == []
+
+
+async def test_everybody_sees_what_was_done_to_administer_people_and_of_whom_only_what_concerns_all(site: Site) -> None:
+    root = (await site.sign_in(ADMIN_EMAIL)).person
+    before = (await site.administration(size=200))[0]
+    iris = (await site.provision("Iris Auditor", "iris.auditor@example.org")).person
+    role = {"person_id": iris.id, "role": Role.ROLE_AUDITOR}
+    await site.administer(site.people.GrantRole, identity_pb2.GrantRoleRequest(**role))
+    await site.administer(site.people.RevokeRole, identity_pb2.RevokeRoleRequest(**role))
+    await site.administer(site.people.DeactivatePerson, identity_pb2.DeactivatePersonRequest(person_id=iris.id))
+    await site.administer(site.people.ReactivatePerson, identity_pb2.ReactivatePersonRequest(person_id=iris.id))
+    token = (await site.sign_in("iris.auditor@example.org")).tokens.access_token
+    acts, _ = await site.administration(token, size=200)
+    day = acts[0].day.ToDatetime(UTC)
+    assert day <= datetime.now(UTC) and (day.hour, day.minute) == (0, 0)
+    roles = [one for one in acts if one.person_id == iris.id]
+    assert [(one.kind, one.by_id, one.role, one.people) for one in roles] == [
+        (Did.KIND_ROLE_REVOKED, root.id, Role.ROLE_AUDITOR, 0),
+        (Did.KIND_ROLE_GRANTED, root.id, Role.ROLE_AUDITOR, 0),
+    ]
+    for kind in (Did.KIND_PEOPLE_PROVISIONED, Did.KIND_PEOPLE_DEACTIVATED, Did.KIND_PEOPLE_REACTIVATED):
+        assert _people(acts, kind, root.id) == _people(before, kind, root.id) + 1
+    assert not any(one.person_id for one in acts if one.people), "who lost their access is nobody's business"
+
+    paged, token_of_page = list[Did](), ""
+    while True:
+        some, token_of_page = await site.administration(size=2, token=token_of_page)
+        paged += some
+        if not token_of_page:
+            break
+    assert paged == (await site.administration(size=200))[0]
+
+
+def _people(acts: Sequence[Did], kind: Did.Kind, by: str) -> int:
+    return sum(one.people for one in acts if (one.kind, one.by_id) == (kind, by))
 
 
 async def test_only_administrators_make_accounts(site: Site) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,8 +16,8 @@ from regard.groups.v1.events_pb2 import BreakGlassDisclosed, GroupDeleted
 from regard.groups.v1.rules_pb2 import GROUP_KIND_DIRECT
 
 from regard_client.log import LastSeen, TransparencyLog, fetch
-from regard_client.monitor import Counts, Opening, explained_up_to, verified_entries
-from regard_client.verify.policy import parse_policy
+from regard_client.monitor import Counts, Opening, explain, explained_up_to, verified_entries
+from regard_client.verify.policy import Policy, parse_policy
 from services.common.errors import Refused
 from services.common.http import serve_http
 from services.common.rpc import Caller, acting
@@ -46,20 +47,30 @@ async def opened(audit: Audit, who: Caller, **asked: int) -> tuple[bytes, list[O
     return checkpoint, found
 
 
-async def counted(audit: Audit, folder: Path, checkpoint: bytes, openings: list[Opening], in_days: float = 0) -> Counts:
-    """What a monitor counts with them, so many days from now, of a log that has grown since."""
+async def read_whole(
+    audit: Audit, folder: Path, count: Callable[[Policy, Iterator[tuple[int, bytes]]], Counts]
+) -> Counts:
+    """What a monitor counts, by the policy, in the entries of the log as it is published."""
     assert audit.service.http is not None
     async with serve_http(audit.service.http, "127.0.0.1") as server:
 
-        def count() -> Counts:
+        def counted() -> Counts:
             url = f"http://127.0.0.1:{server.port}/log"
             with TransparencyLog(url, policy, LastSeen(folder)) as log:
-                entries = verified_entries(log, log.look().checkpoint)
-                at = datetime.now(UTC) + timedelta(days=in_days)
-                return explained_up_to(entries, policy.open(checkpoint).checkpoint, openings, at)
+                return count(policy, verified_entries(log, log.look().checkpoint))
 
         policy = parse_policy(await asyncio.to_thread(fetch, f"http://127.0.0.1:{server.port}/log/policy"))
-        return await asyncio.to_thread(count)
+        return await asyncio.to_thread(counted)
+
+
+async def counted(audit: Audit, folder: Path, checkpoint: bytes, openings: list[Opening], in_days: float = 0) -> Counts:
+    """What a monitor counts with them, so many days from now, of a log that has grown since."""
+    at = datetime.now(UTC) + timedelta(days=in_days)
+    return await read_whole(
+        audit,
+        folder,
+        lambda policy, entries: explained_up_to(entries, policy.open(checkpoint).checkpoint, openings, at),
+    )
 
 
 async def told(audit: Audit, group_id: str, who: Caller) -> list[str]:
@@ -112,6 +123,54 @@ async def test_every_entry_is_counted_and_every_group_sees_it(audit: Audit, tmp_
     assert await told(audit, working[0], looking) == ["2026-14"] * 2
     without = [one for one in openings if one.record != openings[0].record]
     assert (await counted(audit, tmp_path, checkpoint, without)).unexplained == 1
+
+
+async def test_everybody_is_told_once_a_day_what_a_monitor_counts(audit: Audit, tmp_path: Path) -> None:
+    awa, ben = person(), person()
+    group_id, gone = await audit.group(awa, ben, **BREAKABLE), await audit.group(awa, ben, **EVERYONE)
+    await audit.read(ben, gone, post("p1", awa))
+    await in_the_log(audit, (ben, gone))
+    await audit.write(f"group-{gone}", GroupDeleted(group_id=gone, deleted_by=awa))
+    mine = forgetting(audit)
+
+    async def erased() -> bool:
+        return await mine.turn() == 1
+
+    await eventually(erased)
+    id, reader = await under_seal(audit, group_id, audit.clock.now + timedelta(days=30))
+    for number in range(3):
+        await read_under_seal(audit, id, reader, group_id, post(f"p{number}", awa))
+    await audit.list(awa, group_id)
+    await in_the_log(audit, (awa, group_id))
+    await eventually(lambda: is_told_of(audit))
+
+    async def is_sealed() -> bool:
+        _, openings = await opened(audit, auditor())
+        return not any(one.withheld for one in openings) and any(b'"sealed"' in one.record for one in openings)
+
+    await eventually(is_sealed)
+
+    async def ask() -> pb.CountEntriesResponse:
+        with acting(Caller(person())):
+            return await audit.ledger.CountEntries(pb.CountEntriesRequest(), None)  # type: ignore[no-any-return]
+
+    today = await ask()
+    assert (today.entries, today.open, today.ledger_readings) == (0, 0, 0), "today is not counted yet"
+    audit.clock.move(days=1)
+    told = await ask()
+    assert (told.erased, told.sealed, told.ledger_readings) == (1, 3, 1)
+    assert told.open + told.chaff + told.sealed + told.erased == told.entries
+    _, openings = await opened(audit, auditor())
+    given = [one for one in openings if one.index < told.entries]
+    found = await read_whole(
+        audit,
+        tmp_path,
+        lambda _, entries: explain((one for one in entries if one[0] < told.entries), given, audit.clock.now),
+    )
+    assert found == Counts(told.open, told.chaff, told.sealed, told.erased, withheld=0, unexplained=0)
+    await audit.read(ben, group_id, post("more", awa))
+    await in_the_log(audit, (awa, group_id))
+    assert await ask() == told, "until tomorrow it stays as it is"
 
 
 async def test_nothing_is_opened_that_could_not_be_recorded(audit: Audit) -> None:

@@ -472,6 +472,13 @@ async def test_a_revoked_client_is_refused_from_the_next_call_on_and_what_it_did
         await site.administer(stub(site).RevokeProvisioner, request)
         await site.administer(stub(site).RevokeProvisioner, request)
         assert told(await mine.http.get("/Users")) == (401, "", "IDN-14")
+    acts, _ = await site.administration(size=200)
+    kinds = identity_pb2.AdministrativeAct
+    assert [(one.kind, one.by_provisioner, one.provisioner) for one in acts if "Entra" in str(one)] == [
+        (kinds.KIND_PROVISIONER_REVOKED, "", "Entra"),
+        (kinds.KIND_PEOPLE_PROVISIONED, "Entra", ""),
+        (kinds.KIND_PROVISIONER_ADDED, "", "Entra"),
+    ]
     events = await site.events(provisioner.stream_of(mine.id))
     assert types(events) == ["ProvisionerAdded", "ProvisionerUsed", "ProvisionerRevoked"], "a use is noted once a day"
     assert added.token.encode() not in b"".join(event.SerializeToString() for event in events)

@@ -64,6 +64,7 @@ _PEOPLE = {
     "GetPerson": Row({"person_id": "$member"}),
     "BatchGetPeople": Row({"person_ids": ["$member"]}),
     "ListPeople": Row({}),
+    "ListAdministration": Row({}),
     "ProvisionPerson": Row({"profile": _PROFILE}, "admin", ROLE),
     "GrantRole": Row({"person_id": "$spare", "role": "ROLE_STAFF_REPRESENTATIVE"}, "admin", ROLE),
     "RevokeRole": Row({"person_id": "$spare", "role": "ROLE_STAFF_REPRESENTATIVE"}, "admin", ROLE),
@@ -178,6 +179,7 @@ _LEDGER = {
     ),
     "ListContests": Row(_IN_GROUP, "member", GROUP),
     "ListSealedCounts": Row({}),
+    "CountEntries": Row({}),
 }
 _AUDIT = {
     "SearchAccesses": Row(_SEARCH, "auditor", ROLE),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
+from datetime import datetime
 
 from starlette.applications import Starlette
 
@@ -14,6 +16,7 @@ from services.audit.log.erasing import Erasing
 from services.audit.log.forgetting import Forgetting, Retention
 from services.audit.log.intake import Intake
 from services.audit.log.keys import LogKeys, log_keys
+from services.audit.log.kinds import Kinds, kinds
 from services.audit.log.logcheck import COMPARED, NAME, LogCheck
 from services.audit.log.openings import Openings
 from services.audit.log.pace import Pace
@@ -95,6 +98,10 @@ class TransparencyLog:
     async def openings(self) -> Openings:
         """What opens the entries of the log."""
         return Openings(self._vault, await self.keys(), self._seals)
+
+    async def kinds(self, before: datetime, sealed: Collection[str]) -> Kinds:
+        """How many entries are what, up to the last that was written before then; `sealed` as `kinds` takes it."""
+        return await kinds(self._database, before, sealed)
 
     async def _checked(self) -> Checked:
         if await self._vault.lock() is None:

@@ -2,23 +2,24 @@
 
 import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { Trans, useLingui } from "@lingui/react/macro";
-import { useMutation } from "@tanstack/react-query";
+import { useInfiniteQuery, useMutation } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 import { audit } from "../api/calls.ts";
 import {
   type CheckCompletenessResponse,
   CheckCompletenessResponse_Kind as Kind,
-  type GetBreakGlassTrailResponse,
   type GetStatisticsResponse,
 } from "../gen/regard/audit/v1/audit_pb.ts";
 import { Purpose } from "../gen/regard/common/v1/common_pb.ts";
 import { Role } from "../gen/regard/common/v1/options_pb.ts";
 import { Case } from "../parts/break-glass.tsx";
 import { SearchPeople, usePeople } from "../parts/directory.tsx";
+import { Export } from "../parts/export.tsx";
 import { ForRoles } from "../parts/for-roles.tsx";
 import { Line } from "../parts/look.tsx";
 import { Looks, useLooks } from "../parts/looks.tsx";
 import { useNames } from "../parts/names.ts";
+import { Paged } from "../parts/pages.tsx";
 import { bounds, type Days, Period } from "../parts/period.tsx";
 import { Refused } from "../parts/states.tsx";
 import { useTitle } from "../parts/title.ts";
@@ -124,11 +125,16 @@ function Search({ why }: { why: Why }) {
       {counting.error && <Refused error={counting.error} />}
       {counting.data && <Counts counts={counting.data} />}
       {asked && <Found key={JSON.stringify(asked, (_, value) => (typeof value === "bigint" ? String(value) : value))} query={asked} />}
+      <h3>
+        <Trans>To keep, or to hand on</Trans>
+      </h3>
       <p className="quiet">
         <Trans>
-          To keep or hand on what is found, with a receipt of each access and signed as a whole: “regard audit export”.
+          What is found, whole, in three forms, with the receipt of each access, signed by the log: one archive. Unpacked, it is
+          checked without Regard (“regard verify”). It is personal data that nobody erases for you.
         </Trans>
       </p>
+      <Export query={isComplete ? query : undefined} />
     </section>
   );
 }
@@ -349,9 +355,8 @@ function Trail({ why }: { why: Why }) {
   const { t } = useLingui();
   const [id, setId] = useState("");
   const isComplete = why.purposeReference.trim() !== "" && id.trim() !== "";
-  const asking = useMutation({
-    mutationFn: () => audit.getBreakGlassTrail({ ...why, breakGlassId: id.trim(), page: { size: PAGE } }),
-  });
+  // What was asked last: it is asked once, and not again when something is typed.
+  const [asked, ask] = useState<Asked & { at: number }>();
   return (
     <section aria-labelledby="trail">
       <h2 id="trail">
@@ -361,45 +366,48 @@ function Trail({ why }: { why: Why }) {
         className="row"
         onSubmit={(event) => {
           event.preventDefault();
-          if (isComplete && !asking.isPending) asking.mutate();
+          if (isComplete) ask({ ...why, breakGlassId: id.trim(), at: Date.now() });
         }}
       >
         <label className="search">
           {t`Its identifier, as in the list of those or in a line of the ledger`}
           <input maxLength={36} value={id} onChange={(event) => setId(event.target.value)} />
         </label>
-        <button type="submit" aria-disabled={!isComplete || asking.isPending}>
+        <button type="submit" aria-disabled={!isComplete}>
           <Trans>Show it</Trans>
         </button>
       </form>
-      {asking.error && <Refused error={asking.error} />}
-      {asking.data && <Told trail={asking.data} />}
+      {asked && <Told key={asked.at} asked={asked} />}
     </section>
   );
 }
 
-function Told({ trail }: { trail: GetBreakGlassTrailResponse }) {
-  const names = useNames(trail.accesses.map((entry) => entry.readerId));
+type Asked = Why & { breakGlassId: string };
+
+function Told({ asked }: { asked: Asked & { at: number } }) {
+  const { at, ...request } = asked;
+  const read = useInfiniteQuery({
+    queryKey: ["trail", at],
+    queryFn: ({ pageParam }) => audit.getBreakGlassTrail({ ...request, page: { size: PAGE, token: pageParam } }),
+    initialPageParam: "",
+    getNextPageParam: (last) => last.page?.nextToken || undefined,
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+  const accesses = (read.data?.pages ?? []).flatMap((page) => page.accesses);
+  const names = useNames(accesses.map((entry) => entry.readerId));
+  const about = read.data?.pages[0]?.case;
   return (
     <>
-      {trail.case && <Case one={trail.case} />}
-      <ul className="looks">
-        {trail.accesses.map((entry) => (
-          <li key={entry.accessId} className="look privileged">
-            <Line entry={entry} name={names(entry.readerId)} />
-          </li>
-        ))}
-      </ul>
-      {trail.accesses.length === 0 && (
-        <p className="quiet">
-          <Trans>Nothing was accessed under it.</Trans>
-        </p>
-      )}
-      {trail.page?.nextToken && (
-        <p className="quiet">
-          <Trans>There are more; “regard audit trail” shows all.</Trans>
-        </p>
-      )}
+      {about && <Case one={about} />}
+      <Paged read={read} none={accesses.length === 0 && !read.hasNextPage} empty={<Trans>Nothing was accessed under it.</Trans>}>
+        <ul className="looks">
+          {accesses.map((entry) => (
+            <li key={entry.accessId} className="look privileged">
+              <Line entry={entry} name={names(entry.readerId)} />
+            </li>
+          ))}
+        </ul>
+      </Paged>
     </>
   );
 }

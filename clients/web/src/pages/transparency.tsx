@@ -4,6 +4,8 @@ import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { Plural, Trans, useLingui } from "@lingui/react/macro";
 import { useQuery } from "@tanstack/react-query";
 import { ledger } from "../api/calls.ts";
+import { Acts } from "../parts/acts.tsx";
+import { Entries } from "../parts/entries.tsx";
 import { Fact } from "../parts/fact.tsx";
 import { type Grown, lookAgain } from "../parts/log-memory.ts";
 import { Moment } from "../parts/moments.tsx";
@@ -50,7 +52,9 @@ export function Transparency() {
       ) : (
         <Loading />
       )}
+      <Entries />
       <NotToldYet />
+      <Acts />
       {policy !== undefined && <WhomToTrust policy={policy} served={trusted.data?.served} />}
       <section aria-labelledby="elsewhere">
         <h2 id="elsewhere">
@@ -65,8 +69,7 @@ export function Transparency() {
           </li>
           <li>
             <Trans>
-              What is not shown here: acts of administration and changed settings, and the counts that a monitor publishes
-              (“regard monitor”), which need an auditor.
+              What is not shown here: settings of the servers, which are in files that Regard does not watch.
             </Trans>
           </li>
         </ul>

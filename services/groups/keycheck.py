@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from regard.groups.v1.events_pb2 import KeysDestroyed
+from regard.identity.v1.events_pb2 import PersonErased
 
 from services.common import contracts
 from services.common.check import Check, Checked, Difference
@@ -22,18 +23,24 @@ def content_against_keys(store: EventStore, codec: Codec, keys: ContentKeys) -> 
 
     async def run() -> Checked:
         checked = await check_keys(store, codec, prefixes, keys.held)
-        back = await keys.of_groups(await _destroyed(store))
+        groups, people = await _destroyed(store)
+        back = await keys.of_groups(groups) + await keys.of_authors(people)
         unexpected = tuple(Difference("key", (subject,), "unexpected") for subject in sorted(back))
         return replace(checked, differences=checked.differences + unexpected)
 
     return Check("content against keys", OPEN, run)
 
 
-async def _destroyed(store: EventStore) -> set[str]:
-    """Groups whose keys were destroyed, says the event store: a vault from an old backup would have them again."""
-    name = KeysDestroyed.DESCRIPTOR.full_name
-    found = set[str]()
-    async for recorded in store.read_all(prefixes=(f"{CATEGORY}-",)):
-        if recorded.type == name and not KeysDestroyed.FromString(recorded.data).author_id:
-            found.add(key_of(recorded.stream))
-    return found
+async def _destroyed(store: EventStore) -> tuple[set[str], set[str]]:
+    """Groups whose keys were destroyed, and people who were erased, says the event store.
+
+    A vault from an old backup would have them again.
+    """
+    groups, people = set[str](), set[str]()
+    async for recorded in store.read_all(prefixes=(f"{CATEGORY}-", "user-")):
+        if recorded.type == KeysDestroyed.DESCRIPTOR.full_name:
+            if not KeysDestroyed.FromString(recorded.data).author_id:
+                groups.add(key_of(recorded.stream))
+        elif recorded.type == PersonErased.DESCRIPTOR.full_name:
+            people.add(key_of(recorded.stream))
+    return groups, people

@@ -1,7 +1,8 @@
 """Content keys: one per group and author, one per group for its names, each wrapped by the master key.
 
 They lie in a vault, outside the event store: destroying a group's rows here makes all that it held unreadable
-everywhere. A group that was destroyed is remembered, so that it never gets a key again.
+everywhere. A group that was destroyed is remembered, so that it never gets a key again. Of an author who was erased a
+row without a key stays in each group, with the same effect.
 """
 
 from collections import defaultdict
@@ -38,6 +39,7 @@ CONTENT_KEYS = sa.Table(
     sa.Column("wrapped", sa.LargeBinary, nullable=False),
 )
 
+_THERE = CONTENT_KEYS.c.key_id != ""
 _AT_ONCE = 500
 
 
@@ -52,12 +54,12 @@ class ContentKeys:
     async def check(self) -> None:
         """Tells of a wrong master key at the start, and not to those who read. Raises WrongMasterKey (KEY-01)."""
         async with self._vault.read() as connection:
-            self._unwrapped(await connection.execute(sa.select(CONTENT_KEYS).limit(1)))
+            self._unwrapped(await connection.execute(sa.select(CONTENT_KEYS).where(_THERE).limit(1)))
 
     async def find(self, group_id: str, authors: Collection[str]) -> dict[str, DataKey]:
         """The keys of those authors who have one."""
         chosen = sa.select(CONTENT_KEYS).where(
-            CONTENT_KEYS.c.group_id == group_id, CONTENT_KEYS.c.author.in_(list(authors))
+            CONTENT_KEYS.c.group_id == group_id, CONTENT_KEYS.c.author.in_(list(authors)), _THERE
         )
         async with self._vault.read() as connection:
             return self._unwrapped(await connection.execute(chosen)).get(group_id, {})
@@ -75,7 +77,10 @@ class ContentKeys:
         return found
 
     async def ensure(self, group_id: str, authors: Collection[str]) -> dict[str, DataKey]:
-        """The keys of all of them, made and durable where there was none; nothing for a group that was destroyed."""
+        """The keys of all of them, made and durable where there was none.
+
+        Nothing for a group that was destroyed, nor for authors who were erased.
+        """
         found = await self.find(group_id, authors)
         missing = set(authors) - found.keys()
         if not missing:
@@ -88,7 +93,7 @@ class ContentKeys:
         return await self.find(group_id, authors)
 
     async def held(self, subjects: Collection[str]) -> dict[str, DataKey | None]:
-        """The keys as `check_keys` asks for them: none for a group whose keys were destroyed."""
+        """The keys as `check_keys` asks for them: None where a group's or an author's were destroyed."""
         authors: defaultdict[str, set[str]] = defaultdict(set)
         for subject in subjects:
             group_id, _, author = subject.partition("/")
@@ -97,8 +102,8 @@ class ContentKeys:
         for group_id, some in authors.items():
             keys = await self.find(group_id, some)
             if missing := some - keys.keys():
-                gone = await self._gone(group_id)
-                found |= {f"{group_id}/{author}": None for author in missing if gone}
+                gone = missing if await self._gone(group_id) else await self._erased(group_id, missing)
+                found |= {f"{group_id}/{author}": None for author in gone}
             found |= {f"{group_id}/{author}": key for author, key in keys.items()}
         return found
 
@@ -108,7 +113,7 @@ class ContentKeys:
         async with self._vault.read() as connection:
             for start in range(0, len(wanted), _AT_ONCE):
                 chosen = sa.select(CONTENT_KEYS.c.group_id, CONTENT_KEYS.c.author).where(
-                    CONTENT_KEYS.c.group_id.in_(wanted[start : start + _AT_ONCE])
+                    CONTENT_KEYS.c.group_id.in_(wanted[start : start + _AT_ONCE]), _THERE
                 )
                 found += [f"{group_id}/{author}" for group_id, author in await connection.execute(chosen)]
         return found
@@ -121,6 +126,38 @@ class ContentKeys:
             await transaction.execute(destroyed)
             await transaction.execute(sa.delete(CONTENT_KEYS).where(CONTENT_KEYS.c.group_id == group_id))
         await self._vault.forget_deleted()
+
+    async def erase(self, authors: Collection[str]) -> list[tuple[str, str]]:
+        """Makes every key of these authors disappear for ever; returns once that is durable.
+
+        Gives all groups that had one, each with the author: also those whose keys disappeared before.
+        """
+        theirs = CONTENT_KEYS.c.author.in_(list(authors))
+        async with self._vault.begin() as transaction:
+            await transaction.execute(sa.update(CONTENT_KEYS).where(theirs, _THERE).values(key_id="", wrapped=b""))
+            had = await transaction.execute(sa.select(CONTENT_KEYS.c.group_id, CONTENT_KEYS.c.author).where(theirs))
+            found = [(group_id, author) for group_id, author in had]
+        await self._vault.forget_deleted()
+        return found
+
+    async def of_authors(self, authors: Collection[str]) -> list[str]:
+        """The subjects of all keys that these authors have."""
+        wanted, found = list(authors), list[str]()
+        async with self._vault.read() as connection:
+            for start in range(0, len(wanted), _AT_ONCE):
+                chosen = sa.select(CONTENT_KEYS.c.group_id, CONTENT_KEYS.c.author).where(
+                    CONTENT_KEYS.c.author.in_(wanted[start : start + _AT_ONCE]), _THERE
+                )
+                found += [f"{group_id}/{author}" for group_id, author in await connection.execute(chosen)]
+        return found
+
+    async def _erased(self, group_id: str, authors: Collection[str]) -> set[str]:
+        """Those of them who were erased."""
+        chosen = sa.select(CONTENT_KEYS.c.author).where(
+            CONTENT_KEYS.c.group_id == group_id, CONTENT_KEYS.c.author.in_(list(authors)), ~_THERE
+        )
+        async with self._vault.read() as connection:
+            return set(await connection.scalars(chosen))
 
     async def _gone(self, group_id: str) -> bool:
         chosen = sa.select(KEYED_GROUPS.c.destroyed).where(KEYED_GROUPS.c.group_id == group_id)

@@ -22,6 +22,8 @@ from services.groups.group import SealedLabels
 from services.groups.views import (
     BREAK_GLASS,
     DOOMED,
+    ERASED,
+    ERASED_IN,
     GROUPS,
     INVITATIONS,
     MEMBERS,
@@ -83,6 +85,8 @@ class Due:
     """Approved ones whose group is not opened, or is closed again, or whose end has come."""
     disclosures: tuple[str, ...] = ()
     """Break-glass of which members are to be told by now."""
+    erased: tuple[str, ...] = ()
+    """Everybody who was ever erased."""
 
 
 async def names_of_groups_of(connection: AsyncConnection, person_id: str, now_us: int) -> list[NameRow]:
@@ -175,7 +179,14 @@ async def due(connection: AsyncConnection, now_us: int) -> Due:
         next_at_us=await connection.scalar(sa.select(sa.func.min(ends.c.at_us))),
         break_glass=tuple(await connection.scalars(unsettled)),
         disclosures=tuple(await connection.scalars(untold)),
+        erased=tuple(await connection.scalars(sa.select(ERASED.c.person_id))),
     )
+
+
+async def erased_in(connection: AsyncConnection, person_ids: Collection[str]) -> set[tuple[str, str]]:
+    """In which groups it is said of these people that what they wrote is erased: group and person."""
+    said = sa.select(ERASED_IN.c.group_id, ERASED_IN.c.person_id).where(ERASED_IN.c.person_id.in_(list(person_ids)))
+    return {(group_id, person_id) for group_id, person_id in await connection.execute(said)}
 
 
 async def break_glass(

@@ -7,7 +7,7 @@ let in at the very moment at which they left is found as well. The group's own s
 import asyncio
 import contextlib
 import uuid
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Collection, Iterator
 
 from services.common.clock import Clock
 from services.common.database import Database
@@ -29,12 +29,16 @@ ACTOR = "service:groups"
 LONGEST_PAUSE_S = 30.0
 """How late something can be of which the news went to another process."""
 _RETRY_S = 1.0
+_ERASED_AT_ONCE = 200
 
 _log = logger(__name__)
 
 
 class Upkeep:
-    """Guests, votes and break-glass whose end has come, what is told later, people who left, keys of deleted groups."""
+    """Guests, votes and break-glass whose end has come, what is told later, people who left.
+
+    And keys: of groups that were deleted, and of people who were erased.
+    """
 
     def __init__(
         self,
@@ -53,6 +57,8 @@ class Upkeep:
         self._people = people
         self._break_glass = break_glass
         self._clock = clock
+        self._erased = set[str]()
+        """Those of whom this process has seen that all is erased."""
 
     async def run(self) -> None:
         """Does what is due as soon as it is, for ever."""
@@ -84,6 +90,8 @@ class Upkeep:
     def _steps(self, due: Due) -> Iterator[tuple[str, Awaitable[None]]]:
         for group_id in due.doomed:
             yield group_id, self._destroy_keys(group_id)
+        if erased := [person_id for person_id in due.erased if person_id not in self._erased]:
+            yield "", self._erase(erased[:_ERASED_AT_ONCE])
         for group_id, person_id in due.departed:
             yield group_id, self._let_go(group_id, person_id)
         for group_id, person_id in due.guests:
@@ -98,6 +106,14 @@ class Upkeep:
     async def _destroy_keys(self, group_id: str) -> None:
         await self._keys.destroy(group_id)
         await self._execute(group_id, commands.ConfirmKeysDestroyed())
+
+    async def _erase(self, person_ids: Collection[str]) -> None:
+        wrote_in = set(await self._keys.erase(person_ids))
+        async with self._database.read() as connection:
+            untold = wrote_in - await queries.erased_in(connection, person_ids)
+        for group_id, person_id in sorted(untold):
+            await self._execute(group_id, commands.ConfirmKeysDestroyed(person_id))
+        self._erased.update(person_ids)
 
     async def _let_go(self, group_id: str, person_id: str) -> None:
         # The view may be in the middle of a past in which they had left and not yet come back.

@@ -115,6 +115,15 @@ PEOPLE = sa.Table(
     sa.Column("active", sa.Boolean, nullable=False, index=True),
 )
 
+# Who was erased, and in which groups that is done and said.
+ERASED = sa.Table("group_erased_people_v1", METADATA, sa.Column("person_id", sa.String(36), primary_key=True))
+ERASED_IN = sa.Table(
+    "group_erased_authors_v1",
+    METADATA,
+    sa.Column("person_id", sa.String(36), primary_key=True),
+    sa.Column("group_id", sa.String(36), primary_key=True),
+)
+
 _OF_GROUPS = (GROUPS, MEMBERS, INVITATIONS, REQUESTS, PROPOSALS)
 _SOMEONE = "someone"
 _ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)
@@ -149,6 +158,11 @@ def reduce(event: Event) -> Statements:
             )
         case groups.KeysDestroyed() as destroyed if not destroyed.author_id:
             return (sa.delete(DOOMED).where(DOOMED.c.group_id == destroyed.group_id),)
+        case groups.KeysDestroyed() as destroyed:
+            row = {"person_id": destroyed.author_id, "group_id": destroyed.group_id}
+            return (insert(ERASED_IN).values(row).on_conflict_do_nothing(),)
+        case identity.PersonErased() as person:
+            return (insert(ERASED).values(person_id=person.person_id).on_conflict_do_nothing(),)
         case identity.PersonProvisioned() as person:
             return (_person(person.person_id, active=True),)
         case identity.PersonDeactivated() as person:

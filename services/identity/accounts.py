@@ -25,6 +25,7 @@ from services.identity.refusals import (
     ADDRESS_TAKEN,
     ALREADY_CLAIMED,
     CHANGED_MEANWHILE,
+    ERASED,
     NO_SUCH_PERSON,
     USER_TAKEN,
     WRONG_CODE,
@@ -76,13 +77,15 @@ class Accounts:
         """Makes the account, `active` or not, or brings the profile of the one that exists up to date.
 
         An address that was claimed without the account being made, because something broke between the two, is taken
-        up by the same command again. Raises Refused: IDN-07, IDN-09.
+        up by the same command again. Raises Refused: IDN-07, IDN-09, IDN-26.
         """
         if password:
             check_length(password)
         email_hash = await self._addresses.of(profile.email)
         person_id = await self._claim(email_hash, external_id, context)
         present = await self._registry.person(person_id)
+        if present.erased:
+            raise ERASED()
         if present.exists and only_if_absent:
             return Provisioned(await self._shown(person_id), created=False)
         key = await self._keys.ensure(person_id)
@@ -167,8 +170,16 @@ class Accounts:
         await self._end(person_id, person.Deactivate(context.actor, self._clock()), context)
 
     async def reactivate(self, person_id: str, context: CommandContext) -> None:
-        """Gives access back. Raises Refused: IDN-06."""
+        """Gives access back. Raises Refused: IDN-06, IDN-26."""
         await self._registry.change(person_id, person.Reactivate(context.actor), context)
+
+    async def erase(self, person_id: str, context: CommandContext) -> None:
+        """Forgets for good who somebody was whose access has ended. Raises Refused: IDN-06, IDN-25.
+
+        Repeating does what an interruption left undone.
+        """
+        await self._registry.change(person_id, person.Erase(context.actor), context)
+        await self._keys.destroy(person_id)
 
     async def grant_role(self, person_id: str, role: Role, context: CommandContext) -> None:
         """Gives a role. Raises Refused: IDN-02, IDN-06."""

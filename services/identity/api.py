@@ -1,5 +1,7 @@
 """identity's RPCs: translate, call, answer."""
 
+from collections.abc import Sequence
+
 import grpc
 from google.protobuf.message import Message
 from regard.common.v1.common_pb2 import PageInfo
@@ -147,8 +149,19 @@ class PeopleApi(PeopleServiceServicer):
         (after,) = paging.decode(request.page.token, like=("",)) or ("",)
         size = paging.size_of(request.page)
         people = await self._directory.search(request.query, after, size + 1)
-        page = PageInfo(next_token=paging.encode((people[size - 1].id,)) if len(people) > size else "")
-        return pb.ListPeopleResponse(people=people[:size], page=page)
+        return pb.ListPeopleResponse(people=people[:size], page=_after(people, size))
+
+    async def ListFormerPeople(
+        self, request: pb.ListFormerPeopleRequest, context: Context
+    ) -> pb.ListFormerPeopleResponse:
+        (after,) = paging.decode(request.page.token, like=("",)) or ("",)
+        size = paging.size_of(request.page)
+        people = await self._directory.former(request.query, after, size + 1)
+        return pb.ListFormerPeopleResponse(people=people[:size], page=_after(people, size))
+
+    async def ErasePerson(self, request: pb.ErasePersonRequest, context: Context) -> pb.ErasePersonResponse:
+        await self._accounts.erase(request.person_id, rpc.command_context())
+        return pb.ErasePersonResponse()
 
     async def ListAdministration(
         self, request: pb.ListAdministrationRequest, context: Context
@@ -221,11 +234,15 @@ class ProvisioningApi(ProvisioningServiceServicer):
         (before,) = paging.decode(request.page.token, like=("",)) or ("",)
         size = paging.size_of(request.page)
         found = await self._provisioning.list(before, size + 1)
-        page = PageInfo(next_token=paging.encode((found[size - 1].id,)) if len(found) > size else "")
-        return pb.ListProvisionersResponse(provisioners=found[:size], page=page)
+        return pb.ListProvisionersResponse(provisioners=found[:size], page=_after(found, size))
 
     async def RevokeProvisioner(
         self, request: pb.RevokeProvisionerRequest, context: Context
     ) -> pb.RevokeProvisionerResponse:
         await self._provisioning.revoke(request.provisioner_id, rpc.command_context())
         return pb.RevokeProvisionerResponse()
+
+
+def _after(found: Sequence[pb.Person] | Sequence[pb.Provisioner], size: int) -> PageInfo:
+    """Where to go on after a page of what was found, of which there may be one more."""
+    return PageInfo(next_token=paging.encode((found[size - 1].id,)) if len(found) > size else "")

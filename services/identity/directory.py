@@ -48,6 +48,10 @@ class _Entry:
     def is_listed(self) -> bool:
         return self.person.active and self.person.HasField("profile")
 
+    def matches(self, wanted: frozenset[str]) -> bool:
+        """Whether each of the words begins one of the person's."""
+        return all(any(word.startswith(prefix) for word in self.words) for prefix in wanted)
+
     def word_pairs(self) -> frozenset[tuple[str, str]]:
         return frozenset((word, self.person.id) for word in self.words)
 
@@ -96,10 +100,20 @@ class Directory:
             names = self._by_name[start : start + size]
         return [self._entries[id].person for _, id in names]
 
+    async def former(self, query: str, after: str, size: int) -> Sequence[Person]:
+        """The same of people whose access has ended, and who were not erased."""
+        await self._refresh()
+        if after and after not in self._entries:
+            raise paging.MALFORMED_TOKEN()
+        last, wanted = self._entries[after].by_name if after else ("", ""), words(query)
+        gone = (one for one in self._entries.values() if one.person.HasField("profile") and not one.person.active)
+        found = sorted(one.by_name for one in gone if one.by_name > last and one.matches(wanted))
+        return [self._entries[id].person for _, id in found[:size]]
+
     def _matching(self, wanted: frozenset[str]) -> Iterable[ByName]:
         for id in set(self._index.starting(max(wanted, key=len))) if wanted else ():
             entry = self._entries[id]
-            if all(any(word.startswith(prefix) for word in entry.words) for prefix in wanted):
+            if entry.matches(wanted):
                 yield entry.by_name
 
     async def _refresh(self) -> None:

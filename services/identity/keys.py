@@ -1,6 +1,7 @@
 """One key per person, and the pepper of address hashes; both kept wrapped by the master key.
 
-A key that was given out is never replaced: what was sealed with it opens as long as its row is there.
+A key that was given out is never replaced: what was sealed with it opens as long as it is there. Of whoever was erased
+a row without a key stays, so that they never get another.
 """
 
 import secrets
@@ -15,6 +16,7 @@ from services.common.ids import new_id
 from services.common.masterkey import MasterKey
 from services.common.sealing import DataKey, new_data_key
 from services.identity.address import hashed
+from services.identity.refusals import ERASED
 from services.identity.vault import PERSON_KEYS, SECRETS
 
 _PEPPER = "address-pepper"
@@ -30,7 +32,7 @@ class PersonKeys:
         self._clock = clock
 
     async def ensure(self, person_id: str) -> DataKey:
-        """The person's key, made and durable if there was none."""
+        """The person's key, made and durable if there was none. Raises Refused (IDN-26) for whoever was erased."""
         fresh = new_data_key(person_id, new_id(self._clock))
         wrapped = self._master_key.wrap(person_id, fresh.key_id, fresh.secret)
         row = {"person_id": person_id, "key_id": fresh.key_id, "wrapped": wrapped}
@@ -38,6 +40,8 @@ class PersonKeys:
         async with self._vault.begin() as transaction:
             await transaction.execute(insert(PERSON_KEYS).values(row).on_conflict_do_nothing())
             kept = (await transaction.execute(query)).one()
+        if not kept.wrapped:
+            raise ERASED()
         return self._unwrapped(kept)
 
     async def find(self, person_ids: Collection[str]) -> dict[str, DataKey]:
@@ -46,12 +50,25 @@ class PersonKeys:
         async with self._vault.read() as connection:
             for some in _in_parts(person_ids):
                 rows = await connection.execute(sa.select(PERSON_KEYS).where(PERSON_KEYS.c.person_id.in_(some)))
-                found |= {row.person_id: self._unwrapped(row) for row in rows}
+                found |= {row.person_id: self._unwrapped(row) for row in rows if row.wrapped}
         return found
 
     async def held(self, person_ids: Collection[str]) -> dict[str, DataKey | None]:
-        """The keys as `check_keys` asks for them: nobody's was destroyed on purpose so far."""
-        return dict(await self.find(person_ids))
+        """The keys as `check_keys` asks for them: None for whoever was erased."""
+        found: dict[str, DataKey | None] = {}
+        async with self._vault.read() as connection:
+            for some in _in_parts(person_ids):
+                rows = await connection.execute(sa.select(PERSON_KEYS).where(PERSON_KEYS.c.person_id.in_(some)))
+                found |= {row.person_id: self._unwrapped(row) if row.wrapped else None for row in rows}
+        return found
+
+    async def destroy(self, person_id: str) -> None:
+        """Makes the person's key disappear for ever; returns once that is durable."""
+        none = {"key_id": "", "wrapped": b""}
+        row = insert(PERSON_KEYS).values(person_id=person_id, **none)
+        async with self._vault.begin() as transaction:
+            await transaction.execute(row.on_conflict_do_update(index_elements=["person_id"], set_=none))
+        await self._vault.forget_deleted()
 
     def _unwrapped(self, row: sa.Row[str, str, bytes]) -> DataKey:
         person_id, key_id, wrapped = row

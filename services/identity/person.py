@@ -19,6 +19,7 @@ from regard.identity.v1.events_pb2 import (
     PasskeyRemoved,
     PasswordSet,
     PersonDeactivated,
+    PersonErased,
     PersonProvisioned,
     PersonReactivated,
     ProfileCorrected,
@@ -33,8 +34,10 @@ from services.common.ids import StreamName, stream_name
 from services.identity.refusals import (
     ACCOUNT_INACTIVE,
     CHANGED_MEANWHILE,
+    ERASED,
     NO_SUCH_PASSKEY,
     NO_SUCH_PERSON,
+    STILL_ACTIVE,
     TOO_MANY_PASSKEYS,
 )
 
@@ -54,7 +57,8 @@ class SealedProfile:
 class Person:
     """What decisions need to know; `sessions` gives each session that was not revoked with its latest end.
 
-    `record` is what the company's directory says. `version` counts what changed of what a directory sees.
+    `record` is what the company's directory says. `version` counts what changed of what a directory sees. Whoever was
+    erased has nothing of all that any more.
     """
 
     id: str = ""
@@ -66,6 +70,7 @@ class Person:
     active: bool = False
     roles: frozenset[Role] = frozenset()
     sessions: Mapping[str, datetime] = field(default_factory=lambda: MappingProxyType({}))
+    erased: bool = False
 
     @property
     def exists(self) -> bool:
@@ -108,6 +113,13 @@ class Deactivate:
 @dataclass(frozen=True, slots=True)
 class Reactivate:
     """Give access back."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Erase:
+    """Forget for good who a person was whose access has ended."""
 
     by: str
 
@@ -190,6 +202,7 @@ Command = (
     | CorrectProfile
     | Deactivate
     | Reactivate
+    | Erase
     | Maintain
     | GrantRole
     | RevokeRole
@@ -210,6 +223,10 @@ def decide(command: Command, person: Person) -> tuple[Message, ...]:
     """The events that `command` causes; () when it is so already. Raises Refused."""
     if not person.exists and not isinstance(command, Provision):
         raise NO_SUCH_PERSON()
+    if person.erased:
+        if isinstance(command, Erase | Deactivate | RevokeRole | RevokeSession):
+            return ()
+        raise ERASED()
     match command:
         case Provision():
             return _provision(command, person)
@@ -219,6 +236,8 @@ def decide(command: Command, person: Person) -> tuple[Message, ...]:
             return _deactivate(command, person)
         case Reactivate():
             return _reactivate(command, person)
+        case Erase():
+            return _erase(command, person)
         case Maintain() if command.version not in {None, person.version}:
             raise CHANGED_MEANWHILE()
         case Maintain():
@@ -271,6 +290,8 @@ def evolve(person: Person, event: Message) -> Person:
             return replace(person, active=False, version=person.version + 1)
         case PersonReactivated():
             return replace(person, active=True, version=person.version + 1)
+        case PersonErased():
+            return Person(id=person.id, version=person.version + 1, erased=True)
         case RoleGranted():
             return replace(person, roles=person.roles | {event.role})
         case RoleRevoked():
@@ -325,6 +346,13 @@ def _deactivate(command: Deactivate | Maintain, person: Person) -> tuple[Message
 
 def _reactivate(command: Reactivate | Maintain, person: Person) -> tuple[Message, ...]:
     return () if person.active else (PersonReactivated(person_id=person.id, reactivated_by=command.by),)
+
+
+def _erase(command: Erase, person: Person) -> tuple[Message, ...]:
+    if person.active:
+        raise STILL_ACTIVE()
+    roles = (RoleRevoked(person_id=person.id, role=role, revoked_by=command.by) for role in sorted(person.roles))
+    return *roles, PersonErased(person_id=person.id, erased_by=command.by)
 
 
 def _maintain(command: Maintain, person: Person) -> tuple[Message, ...]:

@@ -63,6 +63,12 @@ async def changed_people(connection: AsyncConnection, seen: Mapping[int, int], l
     ]
 
 
+async def erased_people(connection: AsyncConnection) -> Sequence[str]:
+    """Who was erased."""
+    erased = sa.select(PEOPLE.c.person_id).where(PEOPLE.c.profile == b"")
+    return (await connection.execute(erased)).scalars().all()
+
+
 async def provisioners(connection: AsyncConnection, before: str, limit: int) -> Sequence[sa.Row[tuple[object, ...]]]:
     """Provisioning clients, the newest first; those before the identifier `before`, unless it is empty."""
     query = sa.select(PROVISIONERS).order_by(PROVISIONERS.c.provisioner_id.desc()).limit(limit)

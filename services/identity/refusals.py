@@ -194,3 +194,19 @@ TOO_MANY_PASSKEYS = refusal(
     remedy_en="Remove one that you do not use any more.",
     remedy_fr="Supprimez-en une que vous n’utilisez plus.",
 )
+STILL_ACTIVE = refusal(
+    "IDN-25",
+    Kind.FAILED_PRECONDITION,
+    en="This person still has access: only who has left is erased.",
+    fr="Cette personne a encore accès : seules celles qui sont parties sont effacées.",
+    remedy_en="Have an administrator end their access first.",
+    remedy_fr="Faites d’abord mettre fin à son accès par l’administration.",
+)
+ERASED = refusal(
+    "IDN-26",
+    Kind.FAILED_PRECONDITION,
+    en="The account of this address was erased, and does not come back.",
+    fr="Le compte de cette adresse a été effacé, et ne revient pas.",
+    remedy_en="Whoever comes back to the company gets another address; an import leaves them out.",
+    remedy_fr="Qui revient dans l’entreprise reçoit une autre adresse ; un import passe outre.",
+)

@@ -7,10 +7,7 @@ from regard.identity.v1.identity_pb2_grpc import (
 )
 
 from services.access.revocations import Revocations
-from services.common import contracts
-from services.common.check import Check, Checked
 from services.common.kernel import Kernel, Service
-from services.common.keycheck import OPEN, check_keys
 from services.common.settings import Settings
 from services.identity.accounts import Accounts
 from services.identity.administration import Administration
@@ -20,10 +17,12 @@ from services.identity.challenges import Challenges
 from services.identity.directory import Directory
 from services.identity.http import application
 from services.identity.installation import installation_code
+from services.identity.keycheck import profiles_against_keys
 from services.identity.keys import AddressHashes, PersonKeys
 from services.identity.passkeys import Passkeys
 from services.identity.passwords import Passwords
 from services.identity.provisioning import Provisioning
+from services.identity.queries import erased_people
 from services.identity.registry import Registry
 from services.identity.scim import scim
 from services.identity.sessions import Sessions
@@ -56,9 +55,12 @@ def build(settings: Settings, kernel: Kernel) -> Service:
         """Tells of a wrong master key at the start, and not to those who sign in. Raises Refused (KEY-01)."""
         await signing_keys.current()
 
-    async def profiles() -> Checked:
-        prefixes = contracts.event_file_of("identity").prefixes
-        return await check_keys(kernel.store, kernel.codec, prefixes, keys.held)
+    async def finish_erasing() -> None:
+        """Destroys keys of whoever was erased that an interruption left there."""
+        async with database.read() as connection:
+            erased = await erased_people(connection)
+        for person_id in await keys.find(erased):
+            await keys.destroy(person_id)
 
     async def welcome() -> tuple[str, ...]:
         if await registry.administrators():
@@ -77,8 +79,8 @@ def build(settings: Settings, kernel: Kernel) -> Service:
             (add_PeopleServiceServicer_to_server, PeopleApi(directory, registry, accounts, authentication, acts)),
         ),
         projections=(view, provisioners(), administration()),
-        checks=(Check("profiles against keys", OPEN, profiles),),
-        tasks=(keys_open, revocations.run),
+        checks=(profiles_against_keys(kernel.store, kernel.codec, keys),),
+        tasks=(keys_open, finish_erasing, revocations.run),
         revoked=revocations.revoked,
         http=application(signing_keys, scim(accounts, directory, provisioning, view, settings.url)),
         welcome=welcome,

@@ -100,6 +100,8 @@ def reduce(event: Event) -> Sequence[sa.Executable]:
             return _change(event, deactivated.person_id, active=False)
         case events_pb2.PersonReactivated() as reactivated:
             return _change(event, reactivated.person_id, active=True)
+        case events_pb2.PersonErased() as erased:
+            return _change(event, erased.person_id, profile=b"", record=None)
         case events_pb2.RoleGranted() as granted:
             row = {"person_id": granted.person_id, "role": int(granted.role)}
             return insert(ROLES).values(row).on_conflict_do_nothing(), _changed(event, granted.person_id)
@@ -137,6 +139,8 @@ def reduce_administration(event: Event) -> Sequence[sa.Executable]:
             return (_done(event, Kind.KIND_PEOPLE_DEACTIVATED, deactivated.deactivated_by),)
         case events_pb2.PersonReactivated() as reactivated:
             return (_done(event, Kind.KIND_PEOPLE_REACTIVATED, reactivated.reactivated_by),)
+        case events_pb2.PersonErased() as erased:
+            return (_done(event, Kind.KIND_PEOPLE_ERASED, erased.erased_by),)
         case events_pb2.ProvisionerAdded() as added:
             return (_done(event, Kind.KIND_PROVISIONER_ADDED, added.added_by, added.provisioner_id),)
         case events_pb2.ProvisionerRevoked() as ended:

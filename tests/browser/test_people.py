@@ -4,6 +4,7 @@ import json
 import re
 import uuid
 
+import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -218,6 +219,50 @@ def test_an_administrator_adds_someone_gives_a_role_ends_and_gives_back_their_ac
     hers.get_by_label("Le nouveau").fill(f"{password} et nouvelle")
     hers.get_by_role("button", name="Le changer").click()
     expect(hers.get_by_text("Votre mot de passe est changé.")).to_be_visible()
+
+
+def test_who_has_left_is_erased_by_whoever_protects_the_data_and_their_words_with_them(
+    visit: Enter, company: Company
+) -> None:
+    word = uuid.uuid4().hex[:8]
+    name, password = f"Odile {word}", "une phrase assez longue"
+    with company.client("nadia") as nadia, company.client("leo") as leo:
+        profile = {"name": name, "email": f"odile.{word}@atelier.example"}
+        made = nadia.post("/v1/people:provision", json={"profile": profile, "password": password})
+        person_id = made.json()["person"]["id"]
+        rules = {"level": "LEVEL_CONFIDENTIAL"}
+        group_id = leo.post("/v1/groups", json={"name": f"Départ {word}", "rules": rules}).json()["group"]["id"]
+        assert leo.post(f"/v1/groups/{group_id}:invite", json={"personId": person_id}).status_code == 200
+        signed_in = httpx.post(f"{company.url}/v1/auth:signIn", json={"email": profile["email"], "password": password})
+        hers = {"authorization": f"Bearer {signed_in.json()['tokens']['accessToken']}"}
+        with httpx.Client(base_url=company.url, headers=hers) as odile:
+            assert odile.post(f"/v1/groups/{group_id}:accept", json={}).status_code == 200
+            assert odile.post(f"/v1/groups/{group_id}/posts", json={"body": f"Mots {word}"}).status_code == 200
+        assert nadia.post(f"/v1/people/{person_id}:deactivate", json={}).status_code == 200
+    his = (reader := visit("leo")).page
+    reader.open(f"/groups/{group_id}")
+    expect(his.get_by_text(f"Mots {word}")).to_be_visible()
+    reader.open("/people")
+    search(his, word)
+    expect(his.get_by_text("Personne ne porte ce nom")).to_be_visible()
+    expect(his.locator("section[aria-labelledby=former]")).to_have_count(0)
+
+    page = (ines := visit("ines")).page
+    ines.open("/people")
+    search(page, word)
+    gone = page.locator("section[aria-labelledby=former]")
+    expect(gone.locator("li")).to_have_count(1)
+    gone.get_by_role("button", name=f"Effacer {name}").click()
+    assert ines.barriers() == []
+    gone.get_by_role("button", name="Oui").click()
+    expect(gone).to_contain_text("Personne qui soit parti ne porte ce nom")
+    reader.open(f"/groups/{group_id}")
+    expect(his.get_by_text("(effacé)")).to_be_visible()
+    expect(his.get_by_text(f"Mots {word}")).to_have_count(0)
+    reader.open(f"/people/{person_id}")
+    expect(his.get_by_role("heading", name="Une personne effacée")).to_be_visible()
+    reader.open("/transparency")
+    expect(his.locator("section[aria-labelledby=acts]")).to_contain_text("a été effacée · par Inès")
 
 
 def test_rules_are_changed_with_the_consent_of_members_and_a_group_renamed_archived_and_deleted(

@@ -65,6 +65,8 @@ _PEOPLE = {
     "BatchGetPeople": Row({"person_ids": ["$member"]}),
     "ListPeople": Row({}),
     "ListAdministration": Row({}),
+    "ListFormerPeople": Row({}, "admin", ROLE),
+    "ErasePerson": Row({"person_id": "$newcomer"}, "", ROLE),
     "ProvisionPerson": Row({"profile": _PROFILE}, "admin", ROLE),
     "GrantRole": Row({"person_id": "$spare", "role": "ROLE_STAFF_REPRESENTATIVE"}, "admin", ROLE),
     "RevokeRole": Row({"person_id": "$spare", "role": "ROLE_STAFF_REPRESENTATIVE"}, "admin", ROLE),

@@ -228,6 +228,24 @@ def test_people_are_found(town: Up) -> None:
     assert town.says("--as", "leo", "people", "zzzz") == ""
 
 
+def test_who_has_left_is_found_and_erased_by_whoever_protects_the_data(town: Up) -> None:
+    credentials = {"authorization": f"Bearer {town.says('token', 'nadia').strip()}"}
+    with httpx.Client(base_url=_url(town), headers=credentials, timeout=60) as nadia:
+        profile = {"name": "Odile Partie", "email": "odile.partie@atelier.example", "function": "Ajusteuse"}
+        made = nadia.post("/v1/people:provision", json={"profile": profile, "inactive": True})
+        person_id = made.json()["person"]["id"]
+    (left,) = town.lines("--as", "nadia", "former", "list", "odile")
+    assert (left["id"], left["profile"]["function"]) == (person_id, "Ajusteuse")
+    assert "RPC-07" in town.says("--as", "nadia", "former", "erase", person_id, "--yes", code=REFUSED)
+    assert "IDN-06" in town.says("--as", "ines", "former", "erase", NOBODY, "--yes", code=REFUSED)
+    town.says("--as", "ines", "former", "erase", person_id, text="n\n", code=REFUSED)
+    assert town.lines("--as", "ines", "former", "list", "odile") == [left]
+    town.says("--as", "ines", "former", "erase", person_id, text="y\n")
+    assert town.lines("--as", "ines", "former", "list", "odile") == []
+    answer = httpx.get(f"{_url(town)}/v1/people/{person_id}", headers=credentials)
+    assert "profile" not in answer.json()["person"]
+
+
 def test_auditors_count_and_compare(town: Up) -> None:
     group = town.says("--as", "camille", "id", "Ligne 2").strip()
     counted = town.lines("--as", "awa", "audit", "statistics", group, "--reference", "2026-79")

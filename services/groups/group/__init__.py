@@ -49,7 +49,7 @@ def decide(command: Command, group: Group) -> tuple[Message, ...]:
         case commands.Delete():
             return making.delete(command, group)
         case commands.ConfirmKeysDestroyed():
-            return making.confirm_keys_destroyed(group)
+            return making.confirm_keys_destroyed(command, group)
         case commands.ProposeRules():
             return voting.propose(command, group)
         case commands.Vote():

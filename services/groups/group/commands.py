@@ -207,7 +207,9 @@ class CloseGlass:
 
 @dataclass(frozen=True, slots=True)
 class ConfirmKeysDestroyed:
-    """Record that the keys of the deleted group are gone."""
+    """Record that the keys of the deleted group are gone, or those of an author who was erased."""
+
+    author: str = ""
 
 
 Command = (

@@ -23,7 +23,7 @@ from regard.groups.v1.rules_pb2 import (
     Rules,
 )
 
-from services.groups.group.commands import Archive, Create, Delete, Import, OpenDirect, Rename
+from services.groups.group.commands import Archive, ConfirmKeysDestroyed, Create, Delete, Import, OpenDirect, Rename
 from services.groups.group.rights import demand_moderator, demand_unarchived
 from services.groups.group.state import Group
 from services.groups.group.voting import demand_consent_in_range
@@ -112,8 +112,11 @@ def delete(command: Delete, group: Group) -> tuple[Message, ...]:
     return (GroupDeleted(group_id=group.policy.group_id, deleted_by=command.by),)
 
 
-def confirm_keys_destroyed(group: Group) -> tuple[Message, ...]:
-    """What is said once the keys of a deleted group are gone; said once."""
+def confirm_keys_destroyed(command: ConfirmKeysDestroyed, group: Group) -> tuple[Message, ...]:
+    """What is said once the keys of a deleted group are gone, or those of an author; said once."""
+    if command.author:
+        is_said = group.policy.deleted or command.author in group.erased
+        return () if is_said else (KeysDestroyed(group_id=group.policy.group_id, author_id=command.author),)
     if not group.policy.deleted or group.keys_destroyed:
         return ()
     return (KeysDestroyed(group_id=group.policy.group_id),)

@@ -88,7 +88,8 @@ class SealedLabels:
 class Group:
     """A group. `former`: who left or was removed, and did not come back; `last_version`: of rules ever proposed.
 
-    `glass`: every break-glass that was opened or closed here, so that none opens twice.
+    `glass`: every break-glass that was opened or closed here, so that none opens twice. `erased`: authors whose keys
+    are destroyed.
     """
 
     policy: GroupPolicy = field(default_factory=GroupPolicy)
@@ -100,6 +101,7 @@ class Group:
     last_version: int = 0
     glass: frozenset[str] = _NOBODY
     keys_destroyed: bool = False
+    erased: frozenset[str] = _NOBODY
 
 
 def electorate(policy: GroupPolicy) -> frozenset[str]:
@@ -167,6 +169,8 @@ def _evolve(group: Group, event: Message, policy: GroupPolicy) -> Group:
             return replace(group, invited=_NOBODY, requested=_NOBODY, proposal=None)
         case KeysDestroyed() if not event.author_id:
             return replace(group, keys_destroyed=True)
+        case KeysDestroyed():
+            return replace(group, erased=group.erased | {event.author_id})
         case _:
             return group
 

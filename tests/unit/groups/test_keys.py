@@ -44,6 +44,25 @@ async def test_keys_belong_to_one_group_and_one_author(databases: tuple[Database
     assert await keys.find("nowhere", ["ada"]) == {}
 
 
+async def test_an_author_who_was_erased_has_no_key_and_gets_none_again(databases: tuple[Database, ...]) -> None:
+    keys, others = (content_keys(database) for database in databases)
+    bob = (await keys.ensure("here", ["ada", "bob"]))["bob"]
+    await keys.ensure("there", ["ada"])
+    for _ in range(2):
+        assert sorted(await keys.erase(["ada"])) == [("here", "ada"), ("there", "ada")]
+    for process in (keys, others):
+        assert await process.find("here", ["ada", "bob"]) == {"bob": bob}
+        assert await process.ensure("here", ["ada", "bob"]) == {"bob": bob}
+        assert await process.ensure("there", ["ada"]) == {}
+        assert await process.held(["here/ada", "here/bob", "there/ada"]) == {
+            "here/ada": None,
+            "here/bob": bob,
+            "there/ada": None,
+        }
+        assert await process.of_authors(["ada", "bob"]) == await process.of_groups(["here", "there"]) == ["here/bob"]
+        await process.check()
+
+
 async def test_label_keys_of_many_groups_come_together(databases: tuple[Database, ...]) -> None:
     keys = content_keys(databases[0])
     groups = [f"group {number}" for number in range(1100)]

@@ -209,3 +209,19 @@ def test_an_archived_group_keeps_its_name() -> None:
 )
 def test_the_destruction_of_keys_is_said_once(past: tuple[Message, ...], expected: tuple[Message, ...]) -> None:
     given(*past).when(ConfirmKeysDestroyed()).then(*expected)
+
+
+@pytest.mark.parametrize(
+    ("past", "expected"),
+    [
+        (begun(), (KeysDestroyed(group_id=GROUP, author_id=BOB),)),
+        ((*begun(), KeysDestroyed(group_id=GROUP, author_id=ADA)), (KeysDestroyed(group_id=GROUP, author_id=BOB),)),
+        ((*begun(), KeysDestroyed(group_id=GROUP, author_id=BOB)), ()),
+        ((*begun(), DELETED), ()),
+    ],
+    ids=["there", "another's", "said already", "deleted"],
+)
+def test_the_destruction_of_an_authors_keys_is_said_once(
+    past: tuple[Message, ...], expected: tuple[Message, ...]
+) -> None:
+    given(*past).when(ConfirmKeysDestroyed(BOB)).then(*expected)

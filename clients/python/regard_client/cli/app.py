@@ -40,6 +40,7 @@ from regard_client.cli.context import (
     translated,
     url,
 )
+from regard_client.cli.former import former
 from regard_client.cli.provisioners import provisioners
 from regard_client.client import AsyncRegard, Regard
 from regard_client.errors import RegardError
@@ -50,6 +51,7 @@ app = typer.Typer(no_args_is_help=True, help="Regard: everyone can see who looke
 imports = typer.Typer(no_args_is_help=True, help="Bring in people and history. Repeating is harmless.")
 app.add_typer(imports, name="import")
 app.add_typer(provisioners, name="provisioners")
+app.add_typer(former, name="former")
 app.add_typer(break_glass, name="break-glass")
 app.add_typer(contest, name="contest")
 app.add_typer(audit, name="audit")

@@ -57,8 +57,9 @@ export function MyData() {
         <MakeCopy />
         <p>
           <Trans>
-            What you wrote you can withdraw, text by text, where it stands. For all of it to be erased, and for what the copy lacks, ask
-            the data protection officer of your company, who has to answer within a month; you find them among people.
+            What you wrote you can withdraw, text by text, where it stands. Once your access has ended, the data protection officer can
+            erase who you were and all that you wrote, in every group, for good. For what the copy lacks ask them, who have to answer
+            within a month; you find them among people.
           </Trans>
         </p>
       </section>

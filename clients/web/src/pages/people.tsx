@@ -4,6 +4,7 @@ import { Trans, useLingui } from "@lingui/react/macro";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { SearchPeople, usePeople } from "../parts/directory.tsx";
+import { Former } from "../parts/former.tsx";
 import { Paged } from "../parts/pages.tsx";
 import { useTitle } from "../parts/title.ts";
 
@@ -33,6 +34,7 @@ export function People() {
           ))}
         </ul>
       </Paged>
+      <Former typed={typed} />
     </>
   );
 }

@@ -28,7 +28,7 @@ export function Acts() {
         <Trans>Acts of administration</Trans>
       </h2>
       <p className="quiet">
-        <Trans>Who gave or took which role is for everybody to see. Who was given an account, or lost it, is only counted.</Trans>
+        <Trans>Who gave or took which role is for everybody to see. Who was given an account, lost it or was erased is only counted.</Trans>
       </p>
       <Paged read={read} none={acts.length === 0} empty={<Trans>Nothing yet.</Trans>}>
         <ul className="sentences">
@@ -79,6 +79,8 @@ function What({ one, who }: { one: AdministrativeAct; who: string }) {
       return <Plural value={people} one="the access of # person ended" other="the access of # people ended" />;
     case Kind.PEOPLE_REACTIVATED:
       return <Plural value={people} one="# person got their access back" other="# people got their access back" />;
+    case Kind.PEOPLE_ERASED:
+      return <Plural value={people} one="# person who had left was erased" other="# people who had left were erased" />;
     case Kind.PROVISIONER_ADDED:
       return <Trans>“{one.provisioner}” was allowed to bring in people</Trans>;
     case Kind.PROVISIONER_REVOKED:

@@ -9,7 +9,7 @@ import { people } from "../api/calls.ts";
 const REST_MS = 250;
 
 /** What somebody types, once they rest. */
-function useRested(text: string): string {
+export function useRested(text: string): string {
   const [rested, rest] = useState(text);
   useEffect(() => {
     const timer = setTimeout(() => rest(text), REST_MS);

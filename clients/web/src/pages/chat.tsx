@@ -3,17 +3,18 @@
 import { Trans, useLingui } from "@lingui/react/macro";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
-import { useEffect, useState } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 import { chat } from "../api/calls.ts";
 import { queries } from "../app/queries.ts";
-import type { Room } from "../gen/regard/chat/v1/chat_pb.ts";
-import { Composer } from "../parts/composer.tsx";
+import type { Message, Room } from "../gen/regard/chat/v1/chat_pb.ts";
+import { MemberRole } from "../gen/regard/groups/v1/rules_pb.ts";
+import { Composer, type Sent } from "../parts/composer.tsx";
 import { ConnectionLine } from "../parts/connection.tsx";
 import { useConnection } from "../parts/live-chat.tsx";
 import { useNames } from "../parts/names.ts";
 import { Loading, Refused } from "../parts/states.tsx";
 import { Talk } from "../parts/talk.tsx";
-import { useMe } from "./frame.tsx";
+import { useMe, useMyGroups } from "./frame.tsx";
 
 const route = getRouteApi("/signed-in/groups/$groupId/chat");
 
@@ -64,13 +65,29 @@ function Conversation({ room }: { room: Room }) {
   const last = pages[0]?.messages[0];
   const names = useNames(pages.flatMap((page) => page.messages.map((message) => message.authorId)));
   const me = useMe();
-  useMarkRead(room.id, last?.sequence);
+  const [answered, answer] = useState<Message>();
+  const isLive = useRef(false);
+  isLive.current = connection.state === "live";
+  // The stream brings what changes; without one, it is asked for.
+  const changed = useCallback(async () => {
+    if (!isLive.current) await queries.invalidateQueries({ queryKey: ["messages", room.id] });
+  }, [room.id]);
+  const begin = useCallback(
+    (message: Message) => {
+      answer(message);
+      document.getElementById(`write-${room.id}`)?.focus();
+    },
+    [room.id],
+  );
+  const [seen] = useState(room.readSequence);
+  const group = useMyGroups().data?.find((one) => one.id === room.groupId);
+  useMarkRead(room, last?.sequence);
   if (read.isPending) return <Loading />;
   if (read.error && !read.data) return <Refused error={read.error} retry={() => void read.refetch()} />;
-  const send = async (body: string, key: string, fileIds: string[]) => {
-    await chat.sendMessage({ roomId: room.id, body, fileIds }, { headers: { "idempotency-key": key } });
-    // The stream brings it; without one, it is asked for.
-    if (connection.state !== "live") await queries.invalidateQueries({ queryKey: ["messages", room.id] });
+  const send = async (written: Sent, key: string) => {
+    await chat.sendMessage({ roomId: room.id, replyToId: answered?.id ?? "", ...written }, { headers: { "idempotency-key": key } });
+    answer(undefined);
+    await changed();
   };
   return (
     <>
@@ -80,6 +97,12 @@ function Conversation({ room }: { room: Room }) {
           pages={pages}
           names={names}
           me={me?.id}
+          seen={seen}
+          closed={room.closed || (group?.archived ?? false)}
+          moderates={group?.myRole === MemberRole.MODERATOR}
+          changed={changed}
+          answer={begin}
+          write={room.closed ? undefined : `write-${room.id}`}
           earlier={read.hasNextPage ? () => void read.fetchNextPage() : undefined}
         />
       ) : (
@@ -99,6 +122,7 @@ function Conversation({ room }: { room: Room }) {
           button={t`Send`}
           most={10_000}
           attaches
+          above={answered && <Answered message={answered} author={names(answered.authorId)} drop={() => answer(undefined)} />}
           send={send}
         />
       )}
@@ -106,12 +130,35 @@ function Conversation({ room }: { room: Room }) {
   );
 }
 
+/** What the next message answers. */
+function Answered({ message, author, drop }: { message: Message; author: string; drop: () => void }) {
+  return (
+    <p className="answered row">
+      <span className="line">
+        <Trans>
+          Answer to <bdi>{author}</bdi>:
+        </Trans>{" "}
+        {message.body}
+      </span>
+      <button type="button" className="plain" onClick={drop}>
+        <Trans>Not an answer</Trans>
+      </button>
+    </p>
+  );
+}
+
 /** Notes how far this person has read, for nobody but themselves. */
-function useMarkRead(roomId: string, sequence: bigint | undefined): void {
+function useMarkRead({ id: roomId, groupId }: Room, sequence: bigint | undefined): void {
   useEffect(() => {
     if (sequence === undefined) return;
+    const mark = async () => {
+      await chat.markRead({ roomId, sequence });
+      queries.setQueryData<Room[]>(["rooms", groupId], (rooms) =>
+        rooms?.map((one) => (one.id === roomId ? { ...one, readSequence: sequence } : one)),
+      );
+    };
     // Not being able to note it harms nothing: the next message notes it.
-    const soon = setTimeout(() => void chat.markRead({ roomId, sequence }).catch(() => {}), 1000);
+    const soon = setTimeout(() => void mark().catch(() => {}), 1000);
     return () => clearTimeout(soon);
-  }, [roomId, sequence]);
+  }, [roomId, groupId, sequence]);
 }

@@ -8,7 +8,7 @@ import { feed } from "../api/calls.ts";
 import { queries } from "../app/queries.ts";
 import { Level } from "../gen/regard/common/v1/common_pb.ts";
 import type { File as GroupFile } from "../gen/regard/feed/v1/feed_pb.ts";
-import { WillRead } from "../parts/composer.tsx";
+import { WillRead } from "../parts/will-read.tsx";
 import { Of, visible } from "../parts/file-words.tsx";
 import { FileLine } from "../parts/file.tsx";
 import { Moment } from "../parts/moments.tsx";

@@ -78,7 +78,7 @@ function Write() {
           button={t`Publish`}
           most={20_000}
           attaches
-          send={(body, key, fileIds) => publish(group.id, body, key, fileIds)}
+          send={(written, key) => publish(group.id, written, key)}
         />
       )}
     </>

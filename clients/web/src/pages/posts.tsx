@@ -5,7 +5,7 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { feed } from "../api/calls.ts";
 import { queries } from "../app/queries.ts";
-import { Composer } from "../parts/composer.tsx";
+import { Composer, type Sent } from "../parts/composer.tsx";
 import { useNames } from "../parts/names.ts";
 import { Paged } from "../parts/pages.tsx";
 import { PostCard } from "../parts/post.tsx";
@@ -33,7 +33,7 @@ export function Posts() {
         button={t`Publish`}
         most={20_000}
         attaches
-        send={(body, key, fileIds) => publish(groupId, body, key, fileIds)}
+        send={(written, key) => publish(groupId, written, key)}
       />
       <Paged read={read} none={posts.length === 0} empty={<Trans>Nothing has been posted in this group yet.</Trans>}>
         {posts.map((post) => (
@@ -45,7 +45,7 @@ export function Posts() {
 }
 
 /** Publishes a post; every list that it stands in is read again. */
-export async function publish(groupId: string, body: string, key: string, fileIds: string[]): Promise<void> {
-  await feed.publishPost({ groupId, body, fileIds }, { headers: { "idempotency-key": key } });
+export async function publish(groupId: string, written: Sent, key: string): Promise<void> {
+  await feed.publishPost({ groupId, ...written }, { headers: { "idempotency-key": key } });
   await queries.invalidateQueries({ queryKey: ["posts"] });
 }

@@ -8,7 +8,7 @@ import { language } from "../app/language.ts";
 import { queries } from "../app/queries.ts";
 import { type CanSee, type RulesVersion, RulesVersion_State } from "../gen/regard/groups/v1/groups_pb.ts";
 import { GroupKind, MemberRole } from "../gen/regard/groups/v1/rules_pb.ts";
-import { usePanel } from "../parts/composer.tsx";
+import { usePanel } from "../parts/will-read.tsx";
 import { Case, useCases } from "../parts/break-glass.tsx";
 import { Moderation } from "../parts/moderation.tsx";
 import { Moment } from "../parts/moments.tsx";

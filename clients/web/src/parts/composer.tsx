@@ -1,15 +1,16 @@
 /** Where something is written, below the line that says who will be able to read it. */
 
-import { Plural, Trans, useLingui } from "@lingui/react/macro";
-import { useMutation, useQuery } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
-import { type KeyboardEvent, useEffect, useRef, useState } from "react";
-import { feed, groups, newKey } from "../api/calls.ts";
+import { Trans, useLingui } from "@lingui/react/macro";
+import { useMutation } from "@tanstack/react-query";
+import { type KeyboardEvent, type ReactNode, useEffect, useRef, useState } from "react";
+import { feed, newKey } from "../api/calls.ts";
 import { queries } from "../app/queries.ts";
 import type { File as GroupFile } from "../gen/regard/feed/v1/feed_pb.ts";
 import { Of, visible } from "./file-words.tsx";
+import { Offered, useMentions } from "./mentions.tsx";
 import { Refused } from "./states.tsx";
 import { ChooseFiles, Underway, useUploads } from "./uploads.tsx";
+import { WillRead } from "./will-read.tsx";
 
 type Written = {
   groupId: string;
@@ -20,14 +21,18 @@ type Written = {
   most: number;
   /** Whether files of the group may stand with it. */
   attaches?: boolean;
+  /** What stands above the field, such as what is being answered. */
+  above?: ReactNode;
   /** `key` makes sending twice send once. */
-  send: (body: string, key: string, fileIds: string[]) => Promise<unknown>;
+  send: (written: Sent, key: string) => Promise<unknown>;
 };
+
+export type Sent = { body: string; fileIds: string[]; mentionedIds: string[] };
 
 /** Files with one text. */
 const MOST_FILES = 10;
 
-export function Composer({ groupId, draft, label, button, most, attaches = false, send }: Written) {
+export function Composer({ groupId, draft, label, button, most, attaches = false, above, send }: Written) {
   const { t } = useLingui();
   const place = `regard-draft-${draft}`;
   const [body, setBody] = useState(() => sessionStorage.getItem(place) ?? "");
@@ -41,10 +46,14 @@ export function Composer({ groupId, draft, label, button, most, attaches = false
     setFiles((before) => [...before, file]);
     void queries.invalidateQueries({ queryKey: ["files", groupId] });
   });
+  const mentions = useMentions(groupId);
   const isWaiting = uploads.sending.some((one) => one.error === undefined);
   const isReady = body.trim() !== "" && !isWaiting && files.length <= MOST_FILES;
   const sending = useMutation({
-    mutationFn: () => send(body, key.current, files.map((file) => file.id)),
+    mutationFn: () => {
+      const written = { body, fileIds: files.map((file) => file.id), mentionedIds: mentions.in(body) };
+      return send(written, key.current);
+    },
     onSuccess: () => {
       setBody("");
       setFiles([]);
@@ -66,9 +75,11 @@ export function Composer({ groupId, draft, label, button, most, attaches = false
       }}
     >
       <WillRead groupId={groupId} />
+      {above}
       <label>
         <span>{label}</span>
         <textarea
+          id={`write-${draft}`}
           rows={2}
           value={body}
           maxLength={most}
@@ -76,6 +87,7 @@ export function Composer({ groupId, draft, label, button, most, attaches = false
           onKeyDown={onKeyDown}
         />
       </label>
+      <Offered mentions={mentions} body={body} change={setBody} />
       {attaches && (
         <>
           <Chosen files={files} drop={(id) => setFiles((before) => before.filter((one) => one.id !== id))} />
@@ -93,7 +105,7 @@ export function Composer({ groupId, draft, label, button, most, attaches = false
           {button}
         </button>
         {attaches && <ChooseFiles label={t`Attach files…`} add={uploads.add} />}
-        <span className="quiet">{t`Ctrl+Enter sends`}</span>
+        <span className="quiet">{t`Ctrl+Enter sends; @ and a name mentions somebody`}</span>
       </div>
     </form>
   );
@@ -127,37 +139,5 @@ function Chosen({ files, drop }: { files: GroupFile[]; drop: (id: string) => voi
         <Trans>They are among the group’s files already.</Trans>
       </p>
     </>
-  );
-}
-
-/** The panel of who can see a group, from the rules in force. */
-export function usePanel(groupId: string) {
-  return useQuery({ queryKey: ["panel", groupId], queryFn: () => groups.whoCanSee({ groupId }) });
-}
-
-/** The one line that says who will be able to read. */
-export function WillRead({ groupId }: { groupId: string }) {
-  const panel = usePanel(groupId);
-  if (panel.error) return <Refused error={panel.error} retry={() => void panel.refetch()} />;
-  const readers = panel.data?.entries.filter((line) => line.readsContent) ?? [];
-  const people = readers.filter((line) => line.personId).length;
-  const everyone = readers.some((line) => !line.personId && line.capacity === "colleague");
-  return (
-    <p className="will-read">
-      {!panel.data ? (
-        <Trans>Who will be able to read this…</Trans>
-      ) : everyone ? (
-        <Trans>Everyone in the company will be able to read this</Trans>
-      ) : (
-        <Plural
-          value={people}
-          one="# person will be able to read this"
-          other="# people will be able to read this"
-        />
-      )}{" "}
-      <Link to="/groups/$groupId/rules" params={{ groupId }}>
-        <Trans>Who, and why?</Trans>
-      </Link>
-    </p>
   );
 }

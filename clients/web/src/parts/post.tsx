@@ -7,17 +7,20 @@ import { useState } from "react";
 import { feed } from "../api/calls.ts";
 import { queries } from "../app/queries.ts";
 import type { Comment, Post } from "../gen/regard/feed/v1/feed_pb.ts";
+import { MemberRole } from "../gen/regard/groups/v1/rules_pb.ts";
+import { useMe, useMyGroups } from "../pages/frame.tsx";
 import { Attached } from "./attached.tsx";
-import { Composer } from "./composer.tsx";
+import { Composer, type Sent } from "./composer.tsx";
 import { Moment } from "./moments.tsx";
 import { useNames } from "./names.ts";
 import { Paged } from "./pages.tsx";
-import { Said } from "./said.tsx";
+import { Saying } from "./saying.tsx";
 
 /** `group`: its group's name, where posts of several stand together. */
 export function PostCard({ post, author, group }: { post: Post; author: string; group?: string | undefined }) {
   const { t } = useLingui();
   const [opened, open] = useState(false);
+  const about = useAbout(post.groupId);
   return (
     <article className="said post" aria-label={t`Post by ${author}`}>
       <p className="meta">
@@ -36,20 +39,45 @@ export function PostCard({ post, author, group }: { post: Post; author: string; 
         </span>
         <Moment at={post.publishedAt} />
       </p>
-      <Said {...post} edited={post.editedAt !== undefined} />
-      <Attached groupId={post.groupId} ids={post.fileIds} />
-      <p className="meta">
-        <button type="button" className="plain" aria-expanded={opened} onClick={() => open(!opened)}>
-          {post.commentCount ? <Plural value={post.commentCount} one="# comment" other="# comments" /> : <Trans>Comment</Trans>}
-        </button>
-        <span>{post.reactions.map((one) => `${one.emoji} ${one.count}`).join("  ")}</span>
-      </p>
-      {opened && <Comments post={post} />}
+      <Saying
+        text={{ ...post, edited: post.editedAt !== undefined }}
+        groupId={post.groupId}
+        author={author}
+        most={20_000}
+        {...about(post)}
+        deeds={{
+          react: (emoji, present) => feed.setReaction({ postId: post.id, emoji, present }),
+          edit: (body, mentionedIds) => feed.editPost({ postId: post.id, body, mentionedIds }),
+          withdraw: () => feed.withdrawPost({ postId: post.id }),
+          done: () => queries.invalidateQueries({ queryKey: ["posts"] }),
+        }}
+        beside={
+          <button type="button" className="plain" aria-expanded={opened} onClick={() => open(!opened)}>
+            {post.commentCount ? <Plural value={post.commentCount} one="# comment" other="# comments" /> : <Trans>Comment</Trans>}
+          </button>
+        }
+      >
+        <Attached groupId={post.groupId} ids={post.fileIds} />
+      </Saying>
+      {opened && <Comments post={post} about={about} />}
     </article>
   );
 }
 
-function Comments({ post }: { post: Post }) {
+/** Who is who for a text of the group, to whoever reads it. */
+function useAbout(groupId: string) {
+  const me = useMe();
+  const group = useMyGroups().data?.find((one) => one.id === groupId);
+  const moderates = group?.myRole === MemberRole.MODERATOR;
+  return ({ authorId, mentionedIds }: Comment | Post) => ({
+    mine: authorId === me?.id,
+    closed: !group || group.archived,
+    moderates,
+    mentionedIds,
+  });
+}
+
+function Comments({ post, about }: { post: Post; about: ReturnType<typeof useAbout> }) {
   const { t } = useLingui();
   const key = ["comments", post.id];
   const read = useInfiniteQuery({
@@ -60,8 +88,8 @@ function Comments({ post }: { post: Post }) {
   });
   const comments = (read.data?.pages ?? []).flatMap((page) => page.comments);
   const names = useNames(comments.map((one) => one.authorId));
-  const send = async (body: string, idempotency: string) => {
-    await feed.addComment({ postId: post.id, body }, { headers: { "idempotency-key": idempotency } });
+  const send = async ({ body, mentionedIds }: Sent, idempotency: string) => {
+    await feed.addComment({ postId: post.id, body, mentionedIds }, { headers: { "idempotency-key": idempotency } });
     await queries.invalidateQueries({ queryKey: key });
     await queries.invalidateQueries({ queryKey: ["posts"] });
   };
@@ -70,7 +98,7 @@ function Comments({ post }: { post: Post }) {
       <Paged read={read} none={comments.length === 0} empty={<Trans>No comment yet.</Trans>}>
         <ul>
           {comments.map((one) => (
-            <Line key={one.id} comment={one} author={names(one.authorId)} />
+            <Line key={one.id} comment={one} post={post} author={names(one.authorId)} about={about(one)} />
           ))}
         </ul>
       </Paged>
@@ -79,7 +107,10 @@ function Comments({ post }: { post: Post }) {
   );
 }
 
-function Line({ comment, author }: { comment: Comment; author: string }) {
+type Commented = { comment: Comment; post: Post; author: string; about: ReturnType<ReturnType<typeof useAbout>> };
+
+function Line({ comment, post, author, about }: Commented) {
+  const the = { postId: post.id, commentId: comment.id };
   return (
     <li>
       <p className="meta">
@@ -88,7 +119,19 @@ function Line({ comment, author }: { comment: Comment; author: string }) {
         </strong>
         <Moment at={comment.addedAt} />
       </p>
-      <Said {...comment} edited={comment.editedAt !== undefined} />
+      <Saying
+        text={{ ...comment, edited: comment.editedAt !== undefined }}
+        groupId={post.groupId}
+        author={author}
+        most={10_000}
+        {...about}
+        deeds={{
+          react: (emoji, present) => feed.setReaction({ ...the, emoji, present }),
+          edit: (body, mentionedIds) => feed.editComment({ ...the, body, mentionedIds }),
+          withdraw: () => feed.withdrawComment(the),
+          done: () => queries.invalidateQueries({ queryKey: ["comments", post.id] }),
+        }}
+      />
     </li>
   );
 }

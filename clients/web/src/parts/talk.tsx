@@ -4,11 +4,12 @@
  */
 
 import { Trans, useLingui } from "@lingui/react/macro";
-import { memo, type RefObject, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { memo, type MouseEvent, type RefObject, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
+import { chat } from "../api/calls.ts";
 import type { Message } from "../gen/regard/chat/v1/chat_pb.ts";
 import { Attached } from "./attached.tsx";
 import { Moment } from "./moments.tsx";
-import { Said } from "./said.tsx";
+import { Saying } from "./saying.tsx";
 
 /** Pixels from the end within which the reader is still following. */
 const NEAR_THE_END = 80;
@@ -18,55 +19,162 @@ type Spoken = {
   pages: { messages: Message[] }[];
   names: (id: string) => string;
   me: string | undefined;
+  /** Up to where they had read when they came. */
+  seen: bigint;
+  /** Whether nothing can be said here any more. */
+  closed: boolean;
+  moderates: boolean;
+  /** What was said is not as it was any more; both stay the same functions. */
+  changed: () => Promise<void>;
+  answer: (message: Message) => void;
+  /** Where something is written, by its id. */
+  write: string | undefined;
   /** Reads what was said before; undefined when there is nothing. */
   earlier: (() => void) | undefined;
 };
 
-export function Talk({ pages, names, me, earlier }: Spoken) {
+export function Talk({ pages, seen, write, earlier, ...all }: Spoken) {
   const { t } = useLingui();
   const last = pages[0]?.messages[0];
   const list = usePlace(last?.id, pages.length);
+  const said = useMemo(() => new Map(pages.flatMap((page) => page.messages).map((one) => [one.id, one])), [pages]);
+  const [cameAt] = useState(last?.sequence ?? 0n);
+  const firstNew = useMemo(() => oldestNew([...said.values()], seen, cameAt, all.me), [said, seen, cameAt, all.me]);
   return (
     <>
+      {write && (
+        <a className="skip" href={`#${write}`} onClick={(event) => skip(event, write)}>
+          <Trans>Go to where one writes</Trans>
+        </a>
+      )}
       <div className="talk" ref={list} tabIndex={0} role="region" aria-label={t`Conversation`}>
         {earlier && (
           <button type="button" className="plain" onClick={earlier}>
             <Trans>Earlier messages</Trans>
           </button>
         )}
-        {pages.map(({ messages }, at) => <Page key={at} messages={messages} names={names} me={me} />).reverse()}
+        {pages
+          .map(({ messages }, at) => <Page key={at} messages={messages} said={said} firstNew={firstNew} {...all} />)
+          .reverse()}
       </div>
-      <Announced last={last} names={names} me={me} />
+      <Announced last={last} names={all.names} me={all.me} />
     </>
   );
 }
 
-type Drawn = { messages: Message[]; names: (id: string) => string; me: string | undefined };
+/** What others said since someone was here, until they came; nothing is new to whoever was never here. */
+function oldestNew(newestFirst: Message[], seen: bigint, cameAt: bigint, me: string | undefined): string | undefined {
+  if (seen === 0n) return undefined;
+  return newestFirst.findLast((one) => one.sequence > seen && one.sequence <= cameAt && one.authorId !== me)?.id;
+}
 
-const Page = memo(function Page({ messages, names, me }: Drawn) {
+/** The page's address says which page it is, and nothing of where on it one is. */
+function skip(event: MouseEvent, write: string): void {
+  event.preventDefault();
+  document.getElementById(write)?.focus();
+}
+
+type Drawn = Omit<Spoken, "pages" | "seen" | "earlier" | "write"> & {
+  messages: Message[];
+  said: ReadonlyMap<string, Message>;
+  firstNew: string | undefined;
+};
+
+function Page({ messages, said, names, me, firstNew, closed, moderates, changed, answer }: Drawn) {
   return (
     <div className="page">
-      {messages.map((one) => <Line key={one.id} message={one} author={names(one.authorId)} mine={one.authorId === me} />).reverse()}
+      {messages
+        .map((one) => {
+          const replied = one.replyToId ? said.get(one.replyToId) : undefined;
+          return (
+            <Line
+              key={one.id}
+              message={one}
+              author={names(one.authorId)}
+              mine={one.authorId === me}
+              names={one.mentionedIds.includes(me ?? "")}
+              repliedBy={replied && names(replied.authorId)}
+              replied={replied?.body}
+              isNew={one.id === firstNew}
+              closed={closed}
+              moderates={moderates}
+              changed={changed}
+              answer={answer}
+            />
+          );
+        })
+        .reverse()}
     </div>
   );
-});
+}
 
-const Line = memo(function Line({ message, author, mine }: { message: Message; author: string; mine: boolean }) {
+type Drawing = Pick<Spoken, "closed" | "moderates" | "changed" | "answer"> & {
+  message: Message;
+  author: string;
+  mine: boolean;
+  /** Whether it mentions whoever reads it. */
+  names: boolean;
+  /** What it answers, if that was read. */
+  repliedBy: string | undefined;
+  replied: string | undefined;
+  isNew: boolean;
+};
+
+const Line = memo(function Line(drawn: Drawing) {
+  const { message, author, mine, names, repliedBy, replied, isNew, closed, moderates, changed, answer } = drawn;
+  const the = { roomId: message.roomId, messageId: message.id };
   return (
     <article className={mine ? "said mine" : "said"}>
-      <p className="meta">
-        <strong>
-          <bdi>{author}</bdi>
-        </strong>{" "}
-        <Moment at={message.sentAt} />
-      </p>
-      <Said {...message} edited={message.editedAt !== undefined} />
-      <Attached groupId={message.groupId} ids={message.fileIds} />
-      {message.reactions.length > 0 && (
-        <p className="meta">
-          <span>{message.reactions.map((one) => `${one.emoji} ${one.count}`).join("  ")}</span>
+      {isNew && (
+        <p className="new">
+          <Trans>New since you were here</Trans>
         </p>
       )}
+      <p className="meta">
+        <span>
+          <strong>
+            <bdi>{author}</bdi>
+          </strong>
+          {names && (
+            <>
+              {" · "}
+              <Trans>mentions you</Trans>
+            </>
+          )}
+        </span>{" "}
+        <Moment at={message.sentAt} />
+      </p>
+      {message.replyToId && (
+        <p className="answered line">
+          {repliedBy === undefined ? (
+            <Trans>Answer to an earlier message</Trans>
+          ) : (
+            <Trans>
+              Answer to <bdi>{repliedBy}</bdi>:
+            </Trans>
+          )}{" "}
+          {replied}
+        </p>
+      )}
+      <Saying
+        text={{ ...message, edited: message.editedAt !== undefined }}
+        groupId={message.groupId}
+        author={author}
+        mine={mine}
+        closed={closed}
+        moderates={moderates}
+        mentionedIds={message.mentionedIds}
+        most={10_000}
+        deeds={{
+          react: (emoji, present) => chat.setReaction({ ...the, emoji, present }),
+          edit: (body, mentionedIds) => chat.editMessage({ ...the, body, mentionedIds }),
+          withdraw: () => chat.withdrawMessage(the),
+          done: changed,
+          answer: () => answer(message),
+        }}
+      >
+        <Attached groupId={message.groupId} ids={message.fileIds} />
+      </Saying>
     </article>
   );
 });

@@ -1,6 +1,7 @@
 """What people say, in two browsers at once: live, after a lost connection, and as text whatever it is."""
 
 import re
+import time
 import uuid
 
 import pytest
@@ -201,8 +202,9 @@ def test_posts_and_comments_are_changed_reacted_to_and_withdrawn_by_keyboard_alo
     page.keyboard.press("Enter")
     expect(post.get_by_text(f"Meilleure note {word} (modifié)")).to_be_visible()
     post.get_by_role("button", name="Commenter").click()
-    post.get_by_label("Commenter").fill(f"Suite {word}")
-    page.keyboard.press("Control+Enter")
+    expect(post.get_by_text("Aucun commentaire pour l’instant.")).to_be_visible()
+    post.get_by_role("textbox", name="Commenter").fill(f"Suite {word}")
+    post.locator(".comments button[type=submit]").click()
     comment = post.locator(".comments li", has_text=f"Suite {word}")
     comment.get_by_role("button", name="Que faire du texte de").click()
     comment.get_by_role("button", name="Retirer").click()
@@ -226,6 +228,11 @@ def test_what_came_since_one_was_there_is_marked(visit: Enter, company: Company)
         assert other.post(f"/v1/rooms/{room['id']}:markRead", json={"sequence": read}).status_code == 200
         client.post(said, json={"body": f"Deux {word}"})
         client.post(said, json={"body": f"Trois {word}"})
+        while True:  # the browser sees it once the view has it
+            shown = other.get(f"/v1/rooms/{room['id']}").json()["room"]
+            if (shown.get("readSequence"), int(shown["lastSequence"])) == (read, int(read) + 2):
+                break
+            time.sleep(0.05)
         page = (ines := visit("ines")).page
         ines.open(f"/groups/{room['groupId']}/chat")
         listening(page)

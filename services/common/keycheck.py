@@ -4,7 +4,8 @@ Every ciphertext in the event store is tried with the key that it names. A key m
 purpose: one that is missing otherwise, or another in its place, is content lost, and is told by ids alone.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from google.protobuf.message import DecodeError, Message
 from regard.common.v1.common_pb2 import Sealed
@@ -34,6 +35,12 @@ async def check_keys(store: EventStore, codec: Codec, prefixes: tuple[str, ...],
             chunk = []
     tried += await _try(chunk, codec, find, found)
     return Checked(rows=tried, differences=tuple(sorted(found)), set_aside=0, behind=False)
+
+
+def with_back(checked: Checked, subjects: Iterable[str]) -> Checked:
+    """The same, and these subjects have keys again that were destroyed: a vault from an old backup would."""
+    unexpected = tuple(Difference("key", (subject,), "unexpected") for subject in sorted(subjects))
+    return replace(checked, differences=checked.differences + unexpected)
 
 
 async def _try(chunk: Collection[Recorded], codec: Codec, find: FindKeys, found: set[Difference]) -> int:

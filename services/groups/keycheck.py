@@ -1,16 +1,14 @@
 """Whether all content still opens with the keys that are here, and with none that were destroyed."""
 
-from dataclasses import replace
-
 from regard.groups.v1.events_pb2 import KeysDestroyed
 from regard.identity.v1.events_pb2 import PersonErased
 
 from services.common import contracts
-from services.common.check import Check, Checked, Difference
+from services.common.check import Check, Checked
 from services.common.codec import Codec
 from services.common.eventstore import EventStore
 from services.common.ids import key_of
-from services.common.keycheck import OPEN, check_keys
+from services.common.keycheck import OPEN, check_keys, with_back
 from services.groups.group import CATEGORY
 from services.groups.keys import ContentKeys
 
@@ -24,18 +22,13 @@ def content_against_keys(store: EventStore, codec: Codec, keys: ContentKeys) -> 
     async def run() -> Checked:
         checked = await check_keys(store, codec, prefixes, keys.held)
         groups, people = await _destroyed(store)
-        back = await keys.of_groups(groups) + await keys.of_authors(people)
-        unexpected = tuple(Difference("key", (subject,), "unexpected") for subject in sorted(back))
-        return replace(checked, differences=checked.differences + unexpected)
+        return with_back(checked, await keys.of_groups(groups) + await keys.of_authors(people))
 
     return Check("content against keys", OPEN, run)
 
 
 async def _destroyed(store: EventStore) -> tuple[set[str], set[str]]:
-    """Groups whose keys were destroyed, and people who were erased, says the event store.
-
-    A vault from an old backup would have them again.
-    """
+    """Groups whose keys were destroyed, and people who were erased, says the event store."""
     groups, people = set[str](), set[str]()
     async for recorded in store.read_all(prefixes=(f"{CATEGORY}-", "user-")):
         if recorded.type == KeysDestroyed.DESCRIPTOR.full_name:

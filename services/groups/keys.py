@@ -109,14 +109,11 @@ class ContentKeys:
 
     async def of_groups(self, group_ids: Collection[str]) -> list[str]:
         """The subjects of all keys that these groups have."""
-        wanted, found = list(group_ids), list[str]()
-        async with self._vault.read() as connection:
-            for start in range(0, len(wanted), _AT_ONCE):
-                chosen = sa.select(CONTENT_KEYS.c.group_id, CONTENT_KEYS.c.author).where(
-                    CONTENT_KEYS.c.group_id.in_(wanted[start : start + _AT_ONCE]), _THERE
-                )
-                found += [f"{group_id}/{author}" for group_id, author in await connection.execute(chosen)]
-        return found
+        return await self._subjects(CONTENT_KEYS.c.group_id, group_ids)
+
+    async def of_authors(self, authors: Collection[str]) -> list[str]:
+        """The subjects of all keys that these authors have."""
+        return await self._subjects(CONTENT_KEYS.c.author, authors)
 
     async def destroy(self, group_id: str) -> None:
         """Makes every key of the group disappear for ever; returns once that is durable."""
@@ -140,13 +137,13 @@ class ContentKeys:
         await self._vault.forget_deleted()
         return found
 
-    async def of_authors(self, authors: Collection[str]) -> list[str]:
-        """The subjects of all keys that these authors have."""
-        wanted, found = list(authors), list[str]()
+    async def _subjects(self, column: sa.Column[str], wanted: Collection[str]) -> list[str]:
+        """Of the keys with one of these in the column."""
+        those, found = list(wanted), list[str]()
         async with self._vault.read() as connection:
-            for start in range(0, len(wanted), _AT_ONCE):
+            for start in range(0, len(those), _AT_ONCE):
                 chosen = sa.select(CONTENT_KEYS.c.group_id, CONTENT_KEYS.c.author).where(
-                    CONTENT_KEYS.c.author.in_(wanted[start : start + _AT_ONCE]), _THERE
+                    column.in_(those[start : start + _AT_ONCE]), _THERE
                 )
                 found += [f"{group_id}/{author}" for group_id, author in await connection.execute(chosen)]
         return found

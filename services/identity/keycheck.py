@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from regard.identity.v1.events_pb2 import PersonErased
 
 from services.common import contracts
-from services.common.check import Check, Checked, Difference
+from services.common.check import Check, Checked
 from services.common.codec import Codec
 from services.common.eventstore import EventStore
-from services.common.keycheck import OPEN, check_keys
+from services.common.keycheck import OPEN, check_keys, with_back
 from services.identity.keys import PersonKeys
 from services.identity.person import CATEGORY
 
@@ -21,15 +19,13 @@ def profiles_against_keys(store: EventStore, codec: Codec, keys: PersonKeys) -> 
     async def run() -> Checked:
         prefixes = contracts.event_file_of("identity").prefixes
         checked = await check_keys(store, codec, prefixes, keys.held)
-        back = await keys.find(await _erased(store))
-        unexpected = tuple(Difference("key", (person_id,), "unexpected") for person_id in sorted(back))
-        return replace(checked, differences=checked.differences + unexpected)
+        return with_back(checked, await keys.find(await _erased(store)))
 
     return Check("profiles against keys", OPEN, run)
 
 
 async def _erased(store: EventStore) -> set[str]:
-    """Who was erased, says the event store: a vault from an old backup would have their keys again."""
+    """Who was erased, says the event store."""
     name = PersonErased.DESCRIPTOR.full_name
     return {
         PersonErased.FromString(recorded.data).person_id

@@ -46,12 +46,7 @@ class PersonKeys:
 
     async def find(self, person_ids: Collection[str]) -> dict[str, DataKey]:
         """The keys of those who have one: nobody whose key was destroyed."""
-        found: dict[str, DataKey] = {}
-        async with self._vault.read() as connection:
-            for some in _in_parts(person_ids):
-                rows = await connection.execute(sa.select(PERSON_KEYS).where(PERSON_KEYS.c.person_id.in_(some)))
-                found |= {row.person_id: self._unwrapped(row) for row in rows if row.wrapped}
-        return found
+        return {person_id: key for person_id, key in (await self.held(person_ids)).items() if key}
 
     async def held(self, person_ids: Collection[str]) -> dict[str, DataKey | None]:
         """The keys as `check_keys` asks for them: None for whoever was erased."""

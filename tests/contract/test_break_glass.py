@@ -99,15 +99,19 @@ class House(Office):
         """What somebody sees in the list."""
         return {one.break_glass_id: one for one in (await self.glass_of(who, "List", group_id=group_id)).cases}
 
-    async def post(self, group_id: str) -> str:
-        """A confidential post of Ada's."""
+    async def post(self, group_id: str, by: Colleague | None = None) -> str:
+        """A confidential post, of Ada's unless told whose."""
         request = feed_pb2.PublishPostRequest(group_id=group_id, body=SECRET)
-        return str((await self.call(self.feed.PublishPost, request, self.ada.token)).post.id)
+        return str((await self.call(self.feed.PublishPost, request, (by or self.ada).token)).post.id)
 
-    async def read(self, who: Colleague, group_id: str) -> list[str]:
+    async def posts(self, who: Colleague, group_id: str) -> list[feed_pb2.Post]:
         """The posts of a group."""
         request = feed_pb2.ListGroupPostsRequest(group_id=group_id)
-        return [post.body for post in (await self.call(self.feed.ListGroupPosts, request, who.token)).posts]
+        return list((await self.call(self.feed.ListGroupPosts, request, who.token)).posts)
+
+    async def read(self, who: Colleague, group_id: str) -> list[str]:
+        """What they say."""
+        return [post.body for post in await self.posts(who, group_id)]
 
 
 Inside = TypeVar("Inside", bound=House)

@@ -13,7 +13,6 @@ import sqlalchemy as sa
 from regard.audit.v1 import audit_pb2 as audit
 from regard.audit.v1.events_pb2 import ACTION_READ
 from regard.common.v1.options_pb2 import ROLE_DATA_PROTECTION_OFFICER, ROLE_SECURITY_OFFICER, ROLE_STAFF_REPRESENTATIVE
-from regard.feed.v1 import feed_pb2
 from regard.groups.v1.events_pb2 import KeysDestroyed
 from regard.identity.v1 import identity_pb2
 from regard.identity.v1.events_pb2 import PersonErased
@@ -34,11 +33,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 class Registrar(House):
     """A house where people leave."""
 
-    async def leaver(self, name: str, email: str) -> Colleague:
-        """Somebody who still works here."""
-        person = (await self.provision(name, email)).person
-        return Colleague(person.id, (await self.sign_in(email)).tokens.access_token)
-
     async def end(self, who: Colleague) -> None:
         """Ends somebody's access."""
         await self.administer(self.people.DeactivatePerson, identity_pb2.DeactivatePersonRequest(person_id=who.id))
@@ -53,16 +47,6 @@ class Registrar(House):
         request = identity_pb2.ListFormerPeopleRequest(query=query)
         answer = await self.call(self.people.ListFormerPeople, request, (who or self.dpo).token)
         return [one.id for one in answer.people]
-
-    async def write(self, who: Colleague, group_id: str) -> str:
-        """A post of theirs."""
-        request = feed_pb2.PublishPostRequest(group_id=group_id, body=SECRET)
-        return str((await self.call(self.feed.PublishPost, request, who.token)).post.id)
-
-    async def posts(self, who: Colleague, group_id: str) -> list[Any]:
-        """The posts of a group, whole."""
-        request = feed_pb2.ListGroupPostsRequest(group_id=group_id)
-        return list((await self.call(self.feed.ListGroupPosts, request, who.token)).posts)
 
     async def differences(self) -> list[Any]:
         """What the checks of content and profiles find."""
@@ -84,13 +68,13 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Regis
 
 async def test_who_is_erased_is_gone_everywhere_and_what_others_can_prove_stays(house: Registrar) -> None:
     email = f"{uuid.uuid4()}@example.org"
-    mia = await house.leaver("Mia Leaver", email)
+    mia = await house.colleague("Mia Leaver", email)
     role = identity_pb2.GrantRoleRequest(person_id=mia.id, role=ROLE_STAFF_REPRESENTATIVE)
     await house.administer(house.people.GrantRole, role)
     group_id, other = [await house.group(TWO_KEYS, house.bob, mia) for _ in range(2)]
-    await house.write(mia, group_id)
-    await house.write(mia, other)
-    await house.write(house.ada, group_id)
+    await house.post(group_id, by=mia)
+    await house.post(other, by=mia)
+    await house.post(group_id, by=house.ada)
     assert [post.body for post in await house.posts(house.bob, group_id)] == [SECRET] * 2
     proof = parse_receipt(await _receipt(house, group_id))
 
@@ -156,9 +140,9 @@ async def _receipt(house: Registrar, group_id: str) -> bytes:
 
 
 async def test_an_erasure_that_was_interrupted_is_finished_by_asking_again(house: Registrar) -> None:
-    tom = await house.leaver("Tom", f"{uuid.uuid4()}@example.org")
+    tom = await house.colleague("Tom")
     group_id = await house.group(TWO_KEYS, tom)
-    await house.write(tom, group_id)
+    await house.post(group_id, by=tom)
     await house.end(tom)
     command_id = uuid.uuid4()
     await append_unconditionally(
@@ -181,7 +165,7 @@ async def test_of_a_restored_vault_who_was_erased_is_erased_again(tmp_path: Path
         house.dpo, mia = await house.key_holder(ROLE_DATA_PROTECTION_OFFICER), await house.colleague("Mia")
         house.ada = mia
         group_id = await house.group(TWO_KEYS)
-        await house.write(mia, group_id)
+        await house.post(group_id, by=mia)
         await house.end(mia)
         kept = [(vault, table, await _rows(vault, table)) for vault, table in _vaults(house)]
         await house.erase(mia)

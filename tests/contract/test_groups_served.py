@@ -69,9 +69,9 @@ class Office(Site):
         self.internal = self.kernel.peers.stub(GroupInternalServiceStub)
         self.ada = self.bob = self.cyd = self.eve = Colleague("", "")
 
-    async def colleague(self, name: str) -> Colleague:
-        """Somebody new."""
-        email = f"{uuid.uuid4()}@example.org"
+    async def colleague(self, name: str, email: str = "") -> Colleague:
+        """Somebody new; an address of their own unless told which."""
+        email = email or f"{uuid.uuid4()}@example.org"
         person = (await self.provision(name, email)).person
         return Colleague(person.id, (await self.sign_in(email)).tokens.access_token)
 

@@ -24,7 +24,6 @@ from regard.groups.v1.rules_pb2 import BreakGlassScope
 
 from regard_client import exports
 from regard_client.cli.content import (
-    LARGEST_PAGE,
     Limit,
     PurposeName,
     Reference,
@@ -33,7 +32,19 @@ from regard_client.cli.content import (
     show_entries,
     when,
 )
-from regard_client.cli.context import REFUSED, USAGE, connected, fail, harmless, options, out, say, show, show_json
+from regard_client.cli.context import (
+    REFUSED,
+    USAGE,
+    connected,
+    fail,
+    harmless,
+    options,
+    out,
+    pages,
+    say,
+    show,
+    show_json,
+)
 from regard_client.cli.log import PolicyFile, counted, has_policy, verify_folder
 from regard_client.verify.reasons import Unverified
 
@@ -181,18 +192,16 @@ def trail(
     purpose: PurposeName = "internal_audit",
 ) -> None:
     """Show all of a break-glass: who asked, approved and ended it, and each access. Its group will see that you did."""
-    asked = GetBreakGlassTrailRequest(
-        break_glass_id=id,
-        purpose=purpose_of(purpose),
-        purpose_reference=reference,
-        page=PageRequest(size=LARGEST_PAGE),
-    )
+    asked = GetBreakGlassTrailRequest(break_glass_id=id, purpose=purpose_of(purpose), purpose_reference=reference)
     with connected() as regard:
-        answer = page = regard.audit.GetBreakGlassTrail(asked)
-        while page.page.next_token:
-            asked.page.token = page.page.next_token
-            page = regard.audit.GetBreakGlassTrail(asked)
-            answer.accesses.extend(page.accesses)
+
+        def ask(page: PageRequest) -> GetBreakGlassTrailResponse:
+            asked.page.CopyFrom(page)
+            return regard.audit.GetBreakGlassTrail(asked)
+
+        answer, *others = pages(ask)
+        for one in others:
+            answer.accesses.extend(one.accesses)
         answer.ClearField("page")
         if options.json:
             show_json(answer)

@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
-from regard.common.v1.common_pb2 import PageRequest
 from regard.groups.v1.break_glass_pb2 import (
     ApproveBreakGlassRequest,
     BreakGlassCase,
@@ -15,8 +14,8 @@ from regard.groups.v1.break_glass_pb2 import (
 )
 from regard.groups.v1.rules_pb2 import BreakGlassScope
 
-from regard_client.cli.content import LARGEST_PAGE, group_id, names_of, purpose_of, when
-from regard_client.cli.context import connected, err, options, out, say, show, show_json
+from regard_client.cli.content import group_id, names_of, purpose_of, when
+from regard_client.cli.context import connected, err, options, out, pages, say, show, show_json
 from regard_client.client import Regard
 
 break_glass = typer.Typer(
@@ -131,14 +130,8 @@ def list_(
 
 def _cases(regard: Regard, group: str) -> list[BreakGlassCase]:
     """All of a group, or of all groups; newest first."""
-    found: list[BreakGlassCase] = []
-    page = PageRequest(size=LARGEST_PAGE)
-    while True:
-        answer = regard.break_glass.ListBreakGlass(ListBreakGlassRequest(group_id=group, page=page))
-        found += answer.cases
-        if not answer.page.next_token:
-            return found
-        page = PageRequest(size=LARGEST_PAGE, token=answer.page.next_token)
+    asked = pages(lambda page: regard.break_glass.ListBreakGlass(ListBreakGlassRequest(group_id=group, page=page)))
+    return [case for answer in asked for case in answer.cases]
 
 
 def _day(case: BreakGlassCase) -> str:

@@ -38,12 +38,24 @@ from regard.groups.v1.groups_pb2 import (
 from regard.groups.v1.rules_pb2 import Rules
 from regard.identity.v1.identity_pb2 import BatchGetPeopleRequest, ListPeopleRequest
 
-from regard_client.cli.context import USAGE, connected, err, fail, harmless, options, out, say, show, show_json
+from regard_client.cli.context import (
+    LARGEST_PAGE,
+    USAGE,
+    connected,
+    err,
+    fail,
+    harmless,
+    options,
+    out,
+    pages,
+    say,
+    show,
+    show_json,
+)
 from regard_client.client import Regard
 from regard_client.errors import RegardError
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-LARGEST_PAGE = 200
 _AGAIN_S = 1.0
 Frame = TypeVar("Frame", SubscribeResponse, WatchAccessesResponse)
 
@@ -271,14 +283,8 @@ def show_entries(regard: Regard, entries: Sequence[LedgerEntry]) -> None:
 
 def all_groups(regard: Regard) -> list[Group]:
     """Every group of the caller."""
-    found: list[Group] = []
-    token = ""
-    while True:
-        answer = regard.groups.ListMyGroups(ListMyGroupsRequest(page=PageRequest(size=LARGEST_PAGE, token=token)))
-        found += answer.groups
-        token = answer.page.next_token
-        if not token:
-            return found
+    asked = pages(lambda page: regard.groups.ListMyGroups(ListMyGroupsRequest(page=page)))
+    return [group for answer in asked for group in answer.groups]
 
 
 def group_id(regard: Regard, name: str) -> str:

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn, Protocol, TypeVar
 
 import typer
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
+from regard.common.v1.common_pb2 import PageInfo, PageRequest
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -23,6 +24,8 @@ from regard_client.session import Session
 
 REFUSED, USAGE, UNREACHABLE, PARTLY = 1, 2, 3, 4
 """Exit codes: Regard said no; the command was written wrong; nobody answered; done, but lines were refused."""
+LARGEST_PAGE = 200
+"""Entries in one page of a list."""
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]+")
 
 out = Console(soft_wrap=True, highlight=False)
@@ -212,6 +215,28 @@ def fail(sentence: str, remedy: str, code: int) -> NoReturn:
     """Says what is wrong and what to do, and ends the command."""
     err.print(f"{sentence} {remedy}".strip(), style="red", markup=False)
     raise typer.Exit(code)
+
+
+class Paged(Protocol):
+    """An answer that is a page of a list."""
+
+    @property
+    def page(self) -> PageInfo:
+        """Where the list stands."""
+
+
+Answer = TypeVar("Answer", bound=Paged)
+
+
+def pages(ask: Callable[[PageRequest], Answer]) -> Iterator[Answer]:
+    """A whole list, page by page."""
+    page = PageRequest(size=LARGEST_PAGE)
+    while True:
+        answer = ask(page)
+        yield answer
+        if not answer.page.next_token:
+            return
+        page = PageRequest(size=LARGEST_PAGE, token=answer.page.next_token)
 
 
 def show(messages: Sequence[Message], columns: dict[str, Callable[[Any], str]], *, empty: str) -> None:

@@ -3,10 +3,9 @@
 from typing import Annotated
 
 import typer
-from regard.common.v1.common_pb2 import PageRequest
-from regard.identity.v1.identity_pb2 import ErasePersonRequest, ListFormerPeopleRequest, Person
+from regard.identity.v1.identity_pb2 import ErasePersonRequest, ListFormerPeopleRequest
 
-from regard_client.cli.context import connected, err, say, show
+from regard_client.cli.context import connected, err, pages, say, show
 
 former = typer.Typer(no_args_is_help=True, help="People whose access has ended.")
 
@@ -14,15 +13,9 @@ former = typer.Typer(no_args_is_help=True, help="People whose access has ended."
 @former.command("list")
 def list_(query: Annotated[str, typer.Argument(help="Words of a name, a function or a site.")] = "") -> None:
     """List them, for administrators and the data protection officer."""
-    found: list[Person] = []
-    page = PageRequest(size=100)
     with connected() as regard:
-        while True:
-            answer = regard.people.ListFormerPeople(ListFormerPeopleRequest(query=query, page=page))
-            found += answer.people
-            if not answer.page.next_token:
-                break
-            page = PageRequest(size=100, token=answer.page.next_token)
+        asked = pages(lambda page: regard.people.ListFormerPeople(ListFormerPeopleRequest(query=query, page=page)))
+        found = [person for answer in asked for person in answer.people]
     show(
         found,
         {

@@ -4,15 +4,13 @@ import sys
 from typing import Annotated
 
 import typer
-from regard.common.v1.common_pb2 import PageRequest
 from regard.identity.v1.identity_pb2 import (
     AddProvisionerRequest,
     ListProvisionersRequest,
-    Provisioner,
     RevokeProvisionerRequest,
 )
 
-from regard_client.cli.context import connected, err, options, show, show_json
+from regard_client.cli.context import connected, err, options, pages, show, show_json
 
 provisioners = typer.Typer(no_args_is_help=True, help="Clients that provision people over SCIM at /scim/v2.")
 
@@ -32,15 +30,9 @@ def add(name: Annotated[str, typer.Argument(help="What to call it, for example O
 @provisioners.command("list")
 def list_() -> None:
     """List the clients, who added them and when they last called."""
-    found: list[Provisioner] = []
-    page = PageRequest(size=100)
     with connected() as regard:
-        while True:
-            answer = regard.provisioning.ListProvisioners(ListProvisionersRequest(page=page))
-            found += answer.provisioners
-            if not answer.page.next_token:
-                break
-            page = PageRequest(size=100, token=answer.page.next_token)
+        asked = pages(lambda page: regard.provisioning.ListProvisioners(ListProvisionersRequest(page=page)))
+        found = [one for answer in asked for one in answer.provisioners]
     show(
         found,
         {

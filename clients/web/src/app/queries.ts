@@ -35,3 +35,16 @@ export function forgetAnswers(): void {
   queries.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== DEMONSTRATION[0] });
   queries.getMutationCache().clear();
 }
+
+/**
+ * Asks again for what these keys begin, since it has changed. A first answer that is still on its way may be from before:
+ * it is not waited for, as it would be if the answer were only called out of date.
+ */
+export async function readAgain(...keys: unknown[][]): Promise<void> {
+  await Promise.all(
+    keys.map(async (queryKey) => {
+      await queries.cancelQueries({ queryKey });
+      await queries.invalidateQueries({ queryKey });
+    }),
+  );
+}

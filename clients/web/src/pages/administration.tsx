@@ -4,7 +4,7 @@ import { Trans, useLingui } from "@lingui/react/macro";
 import { useInfiniteQuery, useMutation } from "@tanstack/react-query";
 import { type Dispatch, type SetStateAction, useState } from "react";
 import { people, provisioning } from "../api/calls.ts";
-import { queries } from "../app/queries.ts";
+import { readAgain } from "../app/queries.ts";
 import { Role } from "../gen/regard/common/v1/options_pb.ts";
 import type { Person } from "../gen/regard/identity/v1/identity_pb.ts";
 import { Act } from "../parts/act.tsx";
@@ -32,8 +32,7 @@ export function Administration() {
 }
 
 async function changed(): Promise<void> {
-  await queries.invalidateQueries({ queryKey: ["people"] });
-  await queries.invalidateQueries({ queryKey: ["person"] });
+  await readAgain(["people"], ["person"]);
 }
 
 function Accounts() {
@@ -224,7 +223,7 @@ function Provisioners() {
     initialPageParam: "",
     getNextPageParam: (last) => last.page?.nextToken || undefined,
   });
-  const again = () => queries.invalidateQueries({ queryKey: ["provisioners"] });
+  const again = () => readAgain(["provisioners"]);
   const adding = useMutation({
     mutationFn: () => provisioning.addProvisioner({ name: name.trim() }),
     onSuccess: () => {

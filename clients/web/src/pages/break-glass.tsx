@@ -5,7 +5,7 @@ import { Trans, useLingui } from "@lingui/react/macro";
 import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { breakGlass } from "../api/calls.ts";
-import { queries } from "../app/queries.ts";
+import { readAgain } from "../app/queries.ts";
 import { Purpose } from "../gen/regard/common/v1/common_pb.ts";
 import { type BreakGlassCase, BreakGlassCase_State as State } from "../gen/regard/groups/v1/break_glass_pb.ts";
 import { Act } from "../parts/act.tsx";
@@ -34,7 +34,7 @@ function dayIn(days: number): string {
 }
 
 function again(): Promise<void> {
-  return queries.invalidateQueries({ queryKey: ["break-glass"] });
+  return readAgain(["break-glass"]);
 }
 
 export function BreakGlass() {

@@ -5,7 +5,7 @@ import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { useCallback, useEffect, useRef, useState } from "react";
 import { chat } from "../api/calls.ts";
-import { queries } from "../app/queries.ts";
+import { queries, readAgain } from "../app/queries.ts";
 import type { Message, Room } from "../gen/regard/chat/v1/chat_pb.ts";
 import { MemberRole } from "../gen/regard/groups/v1/rules_pb.ts";
 import { Composer, type Sent } from "../parts/composer.tsx";
@@ -70,7 +70,7 @@ function Conversation({ room }: { room: Room }) {
   isLive.current = connection.state === "live";
   // The stream brings what changes; without one, it is asked for.
   const changed = useCallback(async () => {
-    if (!isLive.current) await queries.invalidateQueries({ queryKey: ["messages", room.id] });
+    if (!isLive.current) await readAgain(["messages", room.id]);
   }, [room.id]);
   const begin = useCallback(
     (message: Message) => {

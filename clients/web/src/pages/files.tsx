@@ -5,7 +5,7 @@ import { useInfiniteQuery, useMutation } from "@tanstack/react-query";
 import { getRouteApi, useBlocker } from "@tanstack/react-router";
 import { useState } from "react";
 import { feed } from "../api/calls.ts";
-import { queries } from "../app/queries.ts";
+import { readAgain } from "../app/queries.ts";
 import { Level } from "../gen/regard/common/v1/common_pb.ts";
 import type { File as GroupFile } from "../gen/regard/feed/v1/feed_pb.ts";
 import { WillRead } from "../parts/will-read.tsx";
@@ -71,7 +71,7 @@ function Send({ groupId }: { groupId: string }) {
   const [isOver, setOver] = useState(false);
   const uploads = useUploads(groupId, () => {
     setCount((before) => before + 1);
-    void queries.invalidateQueries({ queryKey: ["files", groupId] });
+    void readAgain(["files", groupId]);
   });
   const isSending = uploads.sending.some((one) => one.error === undefined);
   useBlocker({
@@ -116,8 +116,7 @@ function Withdraw({ file, name }: { file: GroupFile; name: string }) {
   const withdrawing = useMutation({
     mutationFn: () => feed.withdrawFile({ fileId: file.id }),
     onSuccess: async () => {
-      await queries.invalidateQueries({ queryKey: ["files", file.groupId] });
-      await queries.invalidateQueries({ queryKey: ["attached", file.groupId] });
+      await readAgain(["files", file.groupId], ["attached", file.groupId]);
     },
   });
   return (

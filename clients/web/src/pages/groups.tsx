@@ -5,7 +5,7 @@ import { useInfiniteQuery, useMutation } from "@tanstack/react-query";
 import { useRouter } from "@tanstack/react-router";
 import { useState } from "react";
 import { groups } from "../api/calls.ts";
-import { queries } from "../app/queries.ts";
+import { readAgain } from "../app/queries.ts";
 import { Level } from "../gen/regard/common/v1/common_pb.ts";
 import { JoinPolicy } from "../gen/regard/groups/v1/rules_pb.ts";
 import { Act } from "../parts/act.tsx";
@@ -22,7 +22,7 @@ import { useInvitations } from "./frame.tsx";
 const ASKABLE = [JoinPolicy.ANYONE, JoinPolicy.ON_REQUEST];
 
 async function changed(): Promise<void> {
-  for (const key of ["invitations", "my-groups", "discoverable"]) await queries.invalidateQueries({ queryKey: [key] });
+  await readAgain(["invitations"], ["my-groups"], ["discoverable"]);
 }
 
 export function Groups() {

@@ -6,7 +6,7 @@ import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link, useRouter } from "@tanstack/react-router";
 import { useState } from "react";
 import { groups } from "../api/calls.ts";
-import { queries } from "../app/queries.ts";
+import { readAgain } from "../app/queries.ts";
 import type { Group, Member } from "../gen/regard/groups/v1/groups_pb.ts";
 import { InvitePolicy, MemberRole } from "../gen/regard/groups/v1/rules_pb.ts";
 import { Act } from "../parts/act.tsx";
@@ -36,7 +36,7 @@ export function Members() {
   const names = useNames(members.map((member) => member.personId));
   const changed = async () => {
     for (const key of ["members", "panel", "group", "requests"]) {
-      await queries.invalidateQueries({ queryKey: [key, groupId] });
+      await readAgain([key, groupId]);
     }
   };
   if (!group) return null;
@@ -231,7 +231,7 @@ function inDays(days: number): string {
 function Leave({ group }: { group: Group }) {
   const router = useRouter();
   const left = async () => {
-    await queries.invalidateQueries({ queryKey: ["my-groups"] });
+    await readAgain(["my-groups"]);
     await router.navigate({ to: "/" });
   };
   return (

@@ -4,7 +4,7 @@ import { Trans, useLingui } from "@lingui/react/macro";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, useRouter } from "@tanstack/react-router";
 import { chat, people } from "../api/calls.ts";
-import { queries } from "../app/queries.ts";
+import { readAgain } from "../app/queries.ts";
 import { Act } from "../parts/act.tsx";
 import { Fact } from "../parts/fact.tsx";
 import { useRoleWords } from "../parts/roles.tsx";
@@ -42,7 +42,7 @@ export function PersonPage() {
   }
   const write = async () => {
     const { room } = await chat.openDirectConversation({ personIds: [personId] });
-    await queries.invalidateQueries({ queryKey: ["my-groups"] });
+    await readAgain(["my-groups"]);
     if (room) await router.navigate({ to: "/groups/$groupId/chat", params: { groupId: room.groupId } });
   };
   return (

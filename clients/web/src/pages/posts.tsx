@@ -4,7 +4,7 @@ import { Trans, useLingui } from "@lingui/react/macro";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { feed } from "../api/calls.ts";
-import { queries } from "../app/queries.ts";
+import { readAgain } from "../app/queries.ts";
 import { Composer, type Sent } from "../parts/composer.tsx";
 import { useNames } from "../parts/names.ts";
 import { Paged } from "../parts/pages.tsx";
@@ -47,5 +47,5 @@ export function Posts() {
 /** Publishes a post; every list that it stands in is read again. */
 export async function publish(groupId: string, written: Sent, key: string): Promise<void> {
   await feed.publishPost({ groupId, ...written }, { headers: { "idempotency-key": key } });
-  await queries.invalidateQueries({ queryKey: ["posts"] });
+  await readAgain(["posts"]);
 }

@@ -5,7 +5,7 @@ import { useMutation, useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { groups } from "../api/calls.ts";
 import { language } from "../app/language.ts";
-import { queries } from "../app/queries.ts";
+import { readAgain } from "../app/queries.ts";
 import { type CanSee, type RulesVersion, RulesVersion_State } from "../gen/regard/groups/v1/groups_pb.ts";
 import { GroupKind, MemberRole } from "../gen/regard/groups/v1/rules_pb.ts";
 import { usePanel } from "../parts/will-read.tsx";
@@ -214,9 +214,7 @@ function Vote({ groupId, version }: { groupId: string; version: RulesVersion }) 
   const voting = useMutation({
     mutationFn: (agrees: boolean) => groups.voteOnRules({ groupId, version: version.version, agrees }),
     onSuccess: async () => {
-      await queries.invalidateQueries({ queryKey: ["rules", groupId] });
-      await queries.invalidateQueries({ queryKey: ["panel", groupId] });
-      await queries.invalidateQueries({ queryKey: ["group", groupId] });
+      await readAgain(["rules", groupId], ["panel", groupId], ["group", groupId]);
     },
   });
   const { agreed, needed } = version;

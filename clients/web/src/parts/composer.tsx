@@ -4,7 +4,7 @@ import { Trans, useLingui } from "@lingui/react/macro";
 import { useMutation } from "@tanstack/react-query";
 import { type KeyboardEvent, type ReactNode, useEffect, useRef, useState } from "react";
 import { feed, newKey } from "../api/calls.ts";
-import { queries } from "../app/queries.ts";
+import { readAgain } from "../app/queries.ts";
 import type { File as GroupFile } from "../gen/regard/feed/v1/feed_pb.ts";
 import { Of, visible } from "./file-words.tsx";
 import { Offered, useMentions } from "./mentions.tsx";
@@ -44,7 +44,7 @@ export function Composer({ groupId, draft, label, button, most, attaches = false
   const [files, setFiles] = useState<GroupFile[]>([]);
   const uploads = useUploads(groupId, (file) => {
     setFiles((before) => [...before, file]);
-    void queries.invalidateQueries({ queryKey: ["files", groupId] });
+    void readAgain(["files", groupId]);
   });
   const mentions = useMentions(groupId);
   const isWaiting = uploads.sending.some((one) => one.error === undefined);
@@ -118,7 +118,7 @@ function Chosen({ files, drop }: { files: GroupFile[]; drop: (id: string) => voi
     mutationFn: async (file: GroupFile) => {
       await feed.withdrawFile({ fileId: file.id });
       drop(file.id);
-      await queries.invalidateQueries({ queryKey: ["files", file.groupId] });
+      await readAgain(["files", file.groupId]);
     },
   });
   if (files.length === 0) return null;

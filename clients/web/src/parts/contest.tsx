@@ -4,7 +4,7 @@ import { Trans, useLingui } from "@lingui/react/macro";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { ledger } from "../api/calls.ts";
-import { queries } from "../app/queries.ts";
+import { readAgain } from "../app/queries.ts";
 import { type Contest, ContestState, type LedgerEntry } from "../gen/regard/audit/v1/audit_pb.ts";
 import { ContestOutcome, ContestReason } from "../gen/regard/audit/v1/events_pb.ts";
 import { Role } from "../gen/regard/common/v1/options_pb.ts";
@@ -18,8 +18,7 @@ import { Refused } from "./states.tsx";
 const ANSWER = [Role.AUDITOR, Role.DATA_PROTECTION_OFFICER];
 
 async function changed(groupId: string): Promise<void> {
-  await queries.invalidateQueries({ queryKey: ["contests", groupId] });
-  await queries.invalidateQueries({ queryKey: ledgerKey(groupId) });
+  await readAgain(["contests", groupId], ledgerKey(groupId));
 }
 
 /** For a line: "I do not recognise this", or where its contest stands. */

@@ -3,7 +3,7 @@
 import { Trans } from "@lingui/react/macro";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { people } from "../api/calls.ts";
-import { queries } from "../app/queries.ts";
+import { readAgain } from "../app/queries.ts";
 import { Role } from "../gen/regard/common/v1/options_pb.ts";
 import { useMe } from "../pages/frame.tsx";
 import { Act } from "./act.tsx";
@@ -26,7 +26,7 @@ export function Former({ typed }: { typed: string }) {
   if (!administers && !protects) return null;
   const found = (read.data?.pages ?? []).flatMap((page) => page.people);
   const changed = async () => {
-    await Promise.all(["former-people", "people"].map((key) => queries.invalidateQueries({ queryKey: [key] })));
+    await readAgain(["former-people"], ["people"]);
   };
   return (
     <section aria-labelledby="former">

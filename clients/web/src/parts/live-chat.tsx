@@ -3,7 +3,7 @@
 import { createContext, type ReactNode, useContext, useEffect, useState } from "react";
 import { chat } from "../api/calls.ts";
 import { type Connection, follow } from "../api/live.ts";
-import { queries } from "../app/queries.ts";
+import { queries, readAgain } from "../app/queries.ts";
 import type { SubscribeResponse } from "../gen/regard/chat/v1/chat_pb.ts";
 import { type Pages, withMessage } from "./messages.ts";
 
@@ -21,7 +21,7 @@ export function LiveChat({ children }: { children: ReactNode }) {
         open: (cursor, signal) => chat.subscribe({ cursor }, { signal }),
         take,
         // What was said between reading a room and listening to it would be missing.
-        alive: (resumed) => void (resumed || queries.invalidateQueries({ queryKey: ["messages"] })),
+        alive: (resumed) => void (resumed || readAgain(["messages"])),
         show,
       },
       ended.signal,
@@ -37,11 +37,10 @@ function take({ frame }: SubscribeResponse): void {
       queries.setQueryData<Pages>(["messages", frame.value.roomId], (pages) => pages && withMessage(pages, frame.value));
       break;
     case "room":
-      void queries.invalidateQueries({ queryKey: ["rooms", frame.value.groupId] });
+      void readAgain(["rooms", frame.value.groupId]);
       break;
     case "roomLost":
       queries.removeQueries({ queryKey: ["messages", frame.value.roomId] });
-      void queries.invalidateQueries({ queryKey: ["rooms", frame.value.groupId] });
-      void queries.invalidateQueries({ queryKey: ["my-groups"] });
+      void readAgain(["rooms", frame.value.groupId], ["my-groups"]);
   }
 }

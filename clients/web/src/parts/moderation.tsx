@@ -6,7 +6,7 @@ import { useMutation } from "@tanstack/react-query";
 import { useRouter } from "@tanstack/react-router";
 import { type ReactNode, useState } from "react";
 import { groups } from "../api/calls.ts";
-import { queries } from "../app/queries.ts";
+import { queries, readAgain } from "../app/queries.ts";
 import { Level } from "../gen/regard/common/v1/common_pb.ts";
 import { type Group, RulesVersion_State } from "../gen/regard/groups/v1/groups_pb.ts";
 import {
@@ -25,7 +25,7 @@ import { Refused } from "./states.tsx";
 /** Reads again what the rules, the name or the end of a group change. */
 async function changed(groupId: string): Promise<void> {
   const about = ["rules", "panel", "group", "members"].map((what) => [what, groupId]);
-  await Promise.all([...about, ["my-groups"]].map((queryKey) => queries.invalidateQueries({ queryKey })));
+  await readAgain(...about, ["my-groups"]);
 }
 
 export function Moderation({ group }: { group: Group }) {
@@ -218,7 +218,7 @@ function End({ group }: { group: Group }) {
     onSuccess: async () => {
       await router.navigate({ to: "/groups" });
       queries.removeQueries({ predicate: ({ queryKey }) => queryKey.includes(group.id) });
-      await queries.invalidateQueries({ queryKey: ["my-groups"] });
+      await readAgain(["my-groups"]);
     },
   });
   return (

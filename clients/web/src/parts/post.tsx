@@ -5,7 +5,7 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { feed } from "../api/calls.ts";
-import { queries } from "../app/queries.ts";
+import { readAgain } from "../app/queries.ts";
 import type { Comment, Post } from "../gen/regard/feed/v1/feed_pb.ts";
 import { MemberRole } from "../gen/regard/groups/v1/rules_pb.ts";
 import { useMe, useMyGroups } from "../pages/frame.tsx";
@@ -49,7 +49,7 @@ export function PostCard({ post, author, group }: { post: Post; author: string; 
           react: (emoji, present) => feed.setReaction({ postId: post.id, emoji, present }),
           edit: (body, mentionedIds) => feed.editPost({ postId: post.id, body, mentionedIds }),
           withdraw: () => feed.withdrawPost({ postId: post.id }),
-          done: () => queries.invalidateQueries({ queryKey: ["posts"] }),
+          done: () => readAgain(["posts"]),
         }}
         beside={
           <button type="button" className="plain" aria-expanded={opened} onClick={() => open(!opened)}>
@@ -90,8 +90,7 @@ function Comments({ post, about }: { post: Post; about: ReturnType<typeof useAbo
   const names = useNames(comments.map((one) => one.authorId));
   const send = async ({ body, mentionedIds }: Sent, idempotency: string) => {
     await feed.addComment({ postId: post.id, body, mentionedIds }, { headers: { "idempotency-key": idempotency } });
-    await queries.invalidateQueries({ queryKey: key });
-    await queries.invalidateQueries({ queryKey: ["posts"] });
+    await readAgain(key, ["posts"]);
   };
   return (
     <div className="comments">
@@ -129,7 +128,7 @@ function Line({ comment, post, author, about }: Commented) {
           react: (emoji, present) => feed.setReaction({ ...the, emoji, present }),
           edit: (body, mentionedIds) => feed.editComment({ ...the, body, mentionedIds }),
           withdraw: () => feed.withdrawComment(the),
-          done: () => queries.invalidateQueries({ queryKey: ["comments", post.id] }),
+          done: () => readAgain(["comments", post.id]),
         }}
       />
     </li>

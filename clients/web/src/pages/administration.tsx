@@ -1,7 +1,7 @@
 /** People and provisioning, for those who administer the platform. There is no content anywhere here. */
 
 import { Trans, useLingui } from "@lingui/react/macro";
-import { useInfiniteQuery, useMutation } from "@tanstack/react-query";
+import { useMutation } from "@tanstack/react-query";
 import { type Dispatch, type SetStateAction, useState } from "react";
 import { people, provisioning } from "../api/calls.ts";
 import { readAgain } from "../app/queries.ts";
@@ -10,7 +10,7 @@ import type { Person } from "../gen/regard/identity/v1/identity_pb.ts";
 import { Act } from "../parts/act.tsx";
 import { SearchPeople, usePeople } from "../parts/directory.tsx";
 import { Moment } from "../parts/moments.tsx";
-import { Paged } from "../parts/pages.tsx";
+import { Paged, usePages } from "../parts/pages.tsx";
 import { ROLES, useRoleWords } from "../parts/roles.tsx";
 import { Refused } from "../parts/states.tsx";
 import { useTitle } from "../parts/title.ts";
@@ -217,12 +217,7 @@ function Add() {
 
 function Provisioners() {
   const [name, setName] = useState("");
-  const read = useInfiniteQuery({
-    queryKey: ["provisioners"],
-    queryFn: ({ pageParam }) => provisioning.listProvisioners({ page: { size: 50, token: pageParam } }),
-    initialPageParam: "",
-    getNextPageParam: (last) => last.page?.nextToken || undefined,
-  });
+  const read = usePages(["provisioners"], (page) => provisioning.listProvisioners({ page }), { size: 50 });
   const again = () => readAgain(["provisioners"]);
   const adding = useMutation({
     mutationFn: () => provisioning.addProvisioner({ name: name.trim() }),

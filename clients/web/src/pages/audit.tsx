@@ -2,7 +2,7 @@
 
 import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { Trans, useLingui } from "@lingui/react/macro";
-import { useInfiniteQuery, useMutation } from "@tanstack/react-query";
+import { useMutation } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 import { audit } from "../api/calls.ts";
 import {
@@ -19,7 +19,7 @@ import { ForRoles } from "../parts/for-roles.tsx";
 import { Line } from "../parts/look.tsx";
 import { Looks, useLooks } from "../parts/looks.tsx";
 import { useNames } from "../parts/names.ts";
-import { Paged } from "../parts/pages.tsx";
+import { Paged, usePages } from "../parts/pages.tsx";
 import { bounds, type Days, Period } from "../parts/period.tsx";
 import { Refused } from "../parts/states.tsx";
 import { useTitle } from "../parts/title.ts";
@@ -184,7 +184,7 @@ function OnlyPerson({ reader, choose }: { reader: { id: string; name: string }; 
 
 function Found({ query }: { query: Query }) {
   const [key] = useState(() => crypto.getRandomValues(new Uint32Array(2)).join());
-  const read = useLooks(["audit", key], (token) => audit.searchAccesses({ ...query, page: { size: PAGE, token } }));
+  const read = useLooks(["audit", key], PAGE, (page) => audit.searchAccesses({ ...query, page }));
   return <Looks read={read} empty={<Trans>Nobody, in that time.</Trans>} />;
 }
 
@@ -386,13 +386,8 @@ type Asked = Why & { breakGlassId: string };
 
 function Told({ asked }: { asked: Asked & { at: number } }) {
   const { at, ...request } = asked;
-  const read = useInfiniteQuery({
-    queryKey: ["trail", at],
-    queryFn: ({ pageParam }) => audit.getBreakGlassTrail({ ...request, page: { size: PAGE, token: pageParam } }),
-    initialPageParam: "",
-    getNextPageParam: (last) => last.page?.nextToken || undefined,
-    staleTime: Number.POSITIVE_INFINITY,
-  });
+  const how = { size: PAGE, staleTime: Number.POSITIVE_INFINITY };
+  const read = usePages(["trail", at], (page) => audit.getBreakGlassTrail({ ...request, page }), how);
   const accesses = (read.data?.pages ?? []).flatMap((page) => page.accesses);
   const names = useNames(accesses.map((entry) => entry.readerId));
   const about = read.data?.pages[0]?.case;

@@ -1,20 +1,21 @@
 /** A group's conversation, live. */
 
 import { Trans, useLingui } from "@lingui/react/macro";
-import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { useCallback, useEffect, useRef, useState } from "react";
 import { chat } from "../api/calls.ts";
 import { queries, readAgain } from "../app/queries.ts";
 import type { Message, Room } from "../gen/regard/chat/v1/chat_pb.ts";
 import { MemberRole } from "../gen/regard/groups/v1/rules_pb.ts";
-import { Composer, type Sent } from "../parts/composer.tsx";
+import { Composer, fieldOf, type Sent } from "../parts/composer.tsx";
 import { ConnectionLine } from "../parts/connection.tsx";
 import { useConnection } from "../parts/live-chat.tsx";
 import { useNames } from "../parts/names.ts";
+import { usePages } from "../parts/pages.tsx";
 import { Loading, Refused } from "../parts/states.tsx";
-import { Talk } from "../parts/talk.tsx";
-import { useMe, useMyGroups } from "./frame.tsx";
+import { AnswerTo, Talk } from "../parts/talk.tsx";
+import { useMe, useMyGroup } from "./frame.tsx";
 
 const route = getRouteApi("/signed-in/groups/$groupId/chat");
 
@@ -55,12 +56,7 @@ export function Chat() {
 function Conversation({ room }: { room: Room }) {
   const { t } = useLingui();
   const connection = useConnection();
-  const read = useInfiniteQuery({
-    queryKey: ["messages", room.id],
-    queryFn: ({ pageParam }) => chat.listMessages({ roomId: room.id, page: { size: 50, token: pageParam } }),
-    initialPageParam: "",
-    getNextPageParam: (last) => last.page?.nextToken || undefined,
-  });
+  const read = usePages(["messages", room.id], (page) => chat.listMessages({ roomId: room.id, page }), { size: 50 });
   const pages = read.data?.pages ?? [];
   const last = pages[0]?.messages[0];
   const names = useNames(pages.flatMap((page) => page.messages.map((message) => message.authorId)));
@@ -75,12 +71,12 @@ function Conversation({ room }: { room: Room }) {
   const begin = useCallback(
     (message: Message) => {
       answer(message);
-      document.getElementById(`write-${room.id}`)?.focus();
+      document.getElementById(fieldOf(room.id))?.focus();
     },
     [room.id],
   );
   const [seen] = useState(room.readSequence);
-  const group = useMyGroups().data?.find((one) => one.id === room.groupId);
+  const group = useMyGroup(room.groupId);
   useMarkRead(room, last?.sequence);
   if (read.isPending) return <Loading />;
   if (read.error && !read.data) return <Refused error={read.error} retry={() => void read.refetch()} />;
@@ -102,7 +98,7 @@ function Conversation({ room }: { room: Room }) {
           moderates={group?.myRole === MemberRole.MODERATOR}
           changed={changed}
           answer={begin}
-          write={room.closed ? undefined : `write-${room.id}`}
+          write={room.closed ? undefined : fieldOf(room.id)}
           earlier={read.hasNextPage ? () => void read.fetchNextPage() : undefined}
         />
       ) : (
@@ -135,10 +131,7 @@ function Answered({ message, author, drop }: { message: Message; author: string;
   return (
     <p className="answered row">
       <span className="line">
-        <Trans>
-          Answer to <bdi>{author}</bdi>:
-        </Trans>{" "}
-        {message.body}
+        <AnswerTo author={author} /> {message.body}
       </span>
       <button type="button" className="plain" onClick={drop}>
         <Trans>Not an answer</Trans>

@@ -1,21 +1,21 @@
 /** A group's files: what is there, and sending more. */
 
 import { Plural, Trans, useLingui } from "@lingui/react/macro";
-import { useInfiniteQuery, useMutation } from "@tanstack/react-query";
+import { useMutation } from "@tanstack/react-query";
 import { getRouteApi, useBlocker } from "@tanstack/react-router";
 import { useState } from "react";
 import { feed } from "../api/calls.ts";
 import { readAgain } from "../app/queries.ts";
 import { Level } from "../gen/regard/common/v1/common_pb.ts";
 import type { File as GroupFile } from "../gen/regard/feed/v1/feed_pb.ts";
-import { WillRead } from "../parts/will-read.tsx";
 import { Of, visible } from "../parts/file-words.tsx";
 import { FileLine } from "../parts/file.tsx";
 import { Moment } from "../parts/moments.tsx";
 import { useNames } from "../parts/names.ts";
-import { Paged } from "../parts/pages.tsx";
+import { Paged, usePages } from "../parts/pages.tsx";
 import { Refused } from "../parts/states.tsx";
 import { ChooseFiles, Underway, useUploads } from "../parts/uploads.tsx";
+import { WillRead } from "../parts/will-read.tsx";
 import { useMe } from "./frame.tsx";
 import { useGroup } from "./group.tsx";
 
@@ -28,12 +28,7 @@ export function Files() {
 
 function OfGroup({ groupId }: { groupId: string }) {
   const me = useMe();
-  const read = useInfiniteQuery({
-    queryKey: ["files", groupId],
-    queryFn: ({ pageParam }) => feed.listFiles({ groupId, page: { size: 50, token: pageParam } }),
-    initialPageParam: "",
-    getNextPageParam: (last) => last.page?.nextToken || undefined,
-  });
+  const read = usePages(["files", groupId], (page) => feed.listFiles({ groupId, page }), { size: 50 });
   const files = (read.data?.pages ?? []).flatMap((page) => page.files);
   const names = useNames(files.map((file) => file.authorId));
   return (

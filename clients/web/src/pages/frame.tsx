@@ -30,6 +30,11 @@ export function useMyGroups() {
   return useQuery({ queryKey: ["my-groups"], queryFn: async () => (await groups.listMyGroups({ page: { size: 200 } })).groups });
 }
 
+/** One of them; undefined where one does not belong, and until they are known. */
+export function useMyGroup(groupId: string) {
+  return useMyGroups().data?.find((group) => group.id === groupId);
+}
+
 export function Frame() {
   const { t } = useLingui();
   const me = useMe();

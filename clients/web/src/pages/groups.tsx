@@ -1,7 +1,7 @@
 /** Groups beyond one's own: invitations that wait, groups to be found, and a new one. */
 
 import { Trans, useLingui } from "@lingui/react/macro";
-import { useInfiniteQuery, useMutation } from "@tanstack/react-query";
+import { useMutation } from "@tanstack/react-query";
 import { useRouter } from "@tanstack/react-router";
 import { useState } from "react";
 import { groups } from "../api/calls.ts";
@@ -13,7 +13,7 @@ import { LevelMark } from "../parts/level.tsx";
 import { NameAndPurpose } from "../parts/naming.tsx";
 import { Moment } from "../parts/moments.tsx";
 import { useNames } from "../parts/names.ts";
-import { Paged } from "../parts/pages.tsx";
+import { Paged, usePages } from "../parts/pages.tsx";
 import { Refused } from "../parts/states.tsx";
 import { useTitle } from "../parts/title.ts";
 import { useInvitations } from "./frame.tsx";
@@ -79,12 +79,7 @@ function Invitations() {
 
 function Discoverable() {
   const [asked, setAsked] = useState<string[]>([]);
-  const read = useInfiniteQuery({
-    queryKey: ["discoverable"],
-    queryFn: ({ pageParam }) => groups.listDiscoverableGroups({ page: { size: 50, token: pageParam } }),
-    initialPageParam: "",
-    getNextPageParam: (last) => last.page?.nextToken || undefined,
-  });
+  const read = usePages(["discoverable"], (page) => groups.listDiscoverableGroups({ page }), { size: 50 });
   const found = (read.data?.pages ?? []).flatMap((page) => page.groups);
   return (
     <section aria-labelledby="to-find">

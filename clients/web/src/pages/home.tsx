@@ -1,13 +1,12 @@
 /** The feed of my groups, what is new first. */
 
 import { Trans, useLingui } from "@lingui/react/macro";
-import { useInfiniteQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { feed } from "../api/calls.ts";
 import { GroupKind } from "../gen/regard/groups/v1/rules_pb.ts";
 import { Composer } from "../parts/composer.tsx";
 import { useNames } from "../parts/names.ts";
-import { Paged } from "../parts/pages.tsx";
+import { Paged, usePages } from "../parts/pages.tsx";
 import { PostCard } from "../parts/post.tsx";
 import { useTitle } from "../parts/title.ts";
 import { useMyGroups } from "./frame.tsx";
@@ -17,12 +16,7 @@ export function Home() {
   const { t } = useLingui();
   useTitle(t`Home`);
   const mine = useMyGroups();
-  const read = useInfiniteQuery({
-    queryKey: ["posts", "home"],
-    queryFn: ({ pageParam }) => feed.getHomeFeed({ page: { size: 20, token: pageParam } }),
-    initialPageParam: "",
-    getNextPageParam: (last) => last.page?.nextToken || undefined,
-  });
+  const read = usePages(["posts", "home"], (page) => feed.getHomeFeed({ page }), { size: 20 });
   const posts = (read.data?.pages ?? []).flatMap((page) => page.posts);
   const names = useNames(posts.map((post) => post.authorId));
   return (

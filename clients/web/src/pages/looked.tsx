@@ -1,7 +1,6 @@
 /** Who looked: the group's ledger, by hour and by reader, as it grows. */
 
 import { Plural, Trans, useLingui } from "@lingui/react/macro";
-import { useInfiniteQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { useCallback, useEffect, useRef, useState } from "react";
 import { ledger } from "../api/calls.ts";
@@ -18,6 +17,7 @@ import { ConnectionLine } from "../parts/connection.tsx";
 import { ContestThis, Contests } from "../parts/contest.tsx";
 import { Line } from "../parts/look.tsx";
 import { useNames } from "../parts/names.ts";
+import { usePages } from "../parts/pages.tsx";
 import { bounds, Period } from "../parts/period.tsx";
 import { Loading, Refused } from "../parts/states.tsx";
 import { Timeline } from "../parts/timeline.tsx";
@@ -37,17 +37,11 @@ export function WhoLooked() {
   const [what, chooseWhat] = useState(Action.UNSPECIFIED);
   const [period, setPeriod] = useState({ from: "", to: "" });
   const { connection, fresh, add } = useWatch(groupId);
-  const read = useInfiniteQuery({
-    // What comes live is added where there are no bounds.
-    queryKey: period.from || period.to ? [...ledgerKey(groupId), period] : ledgerKey(groupId),
-    // Once the watch has begun, so that nothing is missing between them; or without one, if it can't begin.
-    enabled: connection.state !== "connecting",
-    staleTime: 0,
-    queryFn: ({ pageParam }) =>
-      ledger.listAccesses({ scope: Scope.GROUP, groupId, ...bounds(period), page: { size: 100, token: pageParam } }),
-    initialPageParam: "",
-    getNextPageParam: (last) => last.page?.nextToken || undefined,
-  });
+  // What comes live is added where there are no bounds.
+  const key = period.from || period.to ? [...ledgerKey(groupId), period] : ledgerKey(groupId);
+  // Once the watch has begun, so that nothing is missing between them; or without one, if it can't begin.
+  const how = { size: 100, enabled: connection.state !== "connecting", staleTime: 0 };
+  const read = usePages(key, (page) => ledger.listAccesses({ scope: Scope.GROUP, groupId, ...bounds(period), page }), how);
   useEffect(add, [add, read.isSuccess]);
   const entries = (read.data?.pages ?? []).flatMap((page) => page.entries);
   const names = useNames(entries.map((entry) => entry.readerId));

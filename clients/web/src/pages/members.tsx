@@ -2,7 +2,7 @@
 
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { Trans, useLingui } from "@lingui/react/macro";
-import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link, useRouter } from "@tanstack/react-router";
 import { useState } from "react";
 import { groups } from "../api/calls.ts";
@@ -13,7 +13,7 @@ import { Act } from "../parts/act.tsx";
 import { SearchPeople, usePeople } from "../parts/directory.tsx";
 import { Moment } from "../parts/moments.tsx";
 import { useNames } from "../parts/names.ts";
-import { Paged } from "../parts/pages.tsx";
+import { Paged, usePages } from "../parts/pages.tsx";
 import { useMe } from "./frame.tsx";
 import { useGroup } from "./group.tsx";
 
@@ -26,12 +26,7 @@ const GUEST_DAYS = 30;
 export function Members() {
   const { groupId } = route.useParams();
   const group = useGroup(groupId).data;
-  const read = useInfiniteQuery({
-    queryKey: ["members", groupId],
-    queryFn: ({ pageParam }) => groups.listMembers({ groupId, page: { size: 100, token: pageParam } }),
-    initialPageParam: "",
-    getNextPageParam: (last) => last.page?.nextToken || undefined,
-  });
+  const read = usePages(["members", groupId], (page) => groups.listMembers({ groupId, page }), { size: 100 });
   const members = (read.data?.pages ?? []).flatMap((page) => page.members);
   const names = useNames(members.map((member) => member.personId));
   const changed = async () => {

@@ -94,12 +94,12 @@ function AsKnown() {
 }
 
 function AboutMe() {
-  const read = useLooks(["about-me"], (token) => ledger.listAccesses({ scope: Scope.ABOUT_ME, page: { size: PAGE, token } }));
+  const read = useLooks(["about-me"], PAGE, (page) => ledger.listAccesses({ scope: Scope.ABOUT_ME, page }));
   return <Looks read={read} empty={<Trans>Nobody, in the groups where accesses are recorded.</Trans>} />;
 }
 
 function ByMe() {
-  const read = useLooks(["by-me"], (token) => ledger.listAccesses({ scope: Scope.BY_ME, page: { size: PAGE, token } }));
+  const read = useLooks(["by-me"], PAGE, (page) => ledger.listAccesses({ scope: Scope.BY_ME, page }));
   return <Looks read={read} empty={<Trans>Nowhere where accesses are recorded.</Trans>} />;
 }
 

@@ -1,13 +1,12 @@
 /** What is worth keeping in a group: its posts, newest first. */
 
 import { Trans, useLingui } from "@lingui/react/macro";
-import { useInfiniteQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { feed } from "../api/calls.ts";
 import { readAgain } from "../app/queries.ts";
 import { Composer, type Sent } from "../parts/composer.tsx";
 import { useNames } from "../parts/names.ts";
-import { Paged } from "../parts/pages.tsx";
+import { Paged, usePages } from "../parts/pages.tsx";
 import { PostCard } from "../parts/post.tsx";
 
 const route = getRouteApi("/signed-in/groups/$groupId/");
@@ -15,12 +14,7 @@ const route = getRouteApi("/signed-in/groups/$groupId/");
 export function Posts() {
   const { t } = useLingui();
   const { groupId } = route.useParams();
-  const read = useInfiniteQuery({
-    queryKey: ["posts", groupId],
-    queryFn: ({ pageParam }) => feed.listGroupPosts({ groupId, page: { size: 20, token: pageParam } }),
-    initialPageParam: "",
-    getNextPageParam: (last) => last.page?.nextToken || undefined,
-  });
+  const read = usePages(["posts", groupId], (page) => feed.listGroupPosts({ groupId, page }), { size: 20 });
   const posts = (read.data?.pages ?? []).flatMap((page) => page.posts);
   const names = useNames(posts.map((post) => post.authorId));
   return (

@@ -8,13 +8,13 @@ import { language } from "../app/language.ts";
 import { readAgain } from "../app/queries.ts";
 import { type CanSee, type RulesVersion, RulesVersion_State } from "../gen/regard/groups/v1/groups_pb.ts";
 import { GroupKind, MemberRole } from "../gen/regard/groups/v1/rules_pb.ts";
-import { usePanel } from "../parts/will-read.tsx";
 import { Case, useCases } from "../parts/break-glass.tsx";
 import { Moderation } from "../parts/moderation.tsx";
 import { Moment } from "../parts/moments.tsx";
 import { useNames } from "../parts/names.ts";
 import { Paged } from "../parts/pages.tsx";
 import { Loading, Refused } from "../parts/states.tsx";
+import { usePanel } from "../parts/will-read.tsx";
 import { useGroup } from "./group.tsx";
 
 const route = getRouteApi("/signed-in/groups/$groupId/rules");

@@ -2,23 +2,17 @@
 
 import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { Plural, Trans, useLingui } from "@lingui/react/macro";
-import { useInfiniteQuery } from "@tanstack/react-query";
 import { people } from "../api/calls.ts";
 import { type AdministrativeAct, AdministrativeAct_Kind as Kind } from "../gen/regard/identity/v1/identity_pb.ts";
 import { useNames } from "./names.ts";
-import { Paged } from "./pages.tsx";
+import { Paged, usePages } from "./pages.tsx";
 import { useRoleWords } from "./roles.tsx";
 
 const PAGE = 20;
 
 export function Acts() {
   const { i18n } = useLingui();
-  const read = useInfiniteQuery({
-    queryKey: ["administration"],
-    queryFn: ({ pageParam }) => people.listAdministration({ page: { size: PAGE, token: pageParam } }),
-    initialPageParam: "",
-    getNextPageParam: (last) => last.page?.nextToken || undefined,
-  });
+  const read = usePages(["administration"], (page) => people.listAdministration({ page }), { size: PAGE });
   const acts = (read.data?.pages ?? []).flatMap((page) => page.acts);
   const names = useNames(acts.flatMap((one) => [one.byId, one.personId]));
   const day = (one: AdministrativeAct) => (one.day ? i18n.date(timestampDate(one.day), { dateStyle: "medium", timeZone: "UTC" }) : "");

@@ -2,7 +2,6 @@
 
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { Trans, useLingui } from "@lingui/react/macro";
-import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import { breakGlass } from "../api/calls.ts";
@@ -10,6 +9,7 @@ import { type BreakGlassCase, BreakGlassCase_State as State } from "../gen/regar
 import { Fact } from "./fact.tsx";
 import { Moment } from "./moments.tsx";
 import { useNames } from "./names.ts";
+import { usePages } from "./pages.tsx";
 import { useRoleWords } from "./roles.tsx";
 import { usePurposeWords } from "./words.ts";
 
@@ -19,12 +19,7 @@ const DAY_MS = 86_400_000;
 
 /** Those of a group from their opening on; of all groups for an empty id, for those who hold one of the keys. */
 export function useCases(groupId: string) {
-  const read = useInfiniteQuery({
-    queryKey: ["break-glass", groupId],
-    queryFn: ({ pageParam }) => breakGlass.listBreakGlass({ groupId, page: { size: 50, token: pageParam } }),
-    initialPageParam: "",
-    getNextPageParam: (last) => last.page?.nextToken || undefined,
-  });
+  const read = usePages(["break-glass", groupId], (page) => breakGlass.listBreakGlass({ groupId, page }), { size: 50 });
   return { read, cases: (read.data?.pages ?? []).flatMap((page) => page.cases) };
 }
 

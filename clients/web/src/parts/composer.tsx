@@ -27,6 +27,9 @@ type Written = {
   send: (written: Sent, key: string) => Promise<unknown>;
 };
 
+/** The id of the field of a draft, for what leads to it. */
+export const fieldOf = (draft: string) => `write-${draft}`;
+
 export type Sent = { body: string; fileIds: string[]; mentionedIds: string[] };
 
 /** Files with one text. */
@@ -79,7 +82,7 @@ export function Composer({ groupId, draft, label, button, most, attaches = false
       <label>
         <span>{label}</span>
         <textarea
-          id={`write-${draft}`}
+          id={fieldOf(draft)}
           rows={2}
           value={body}
           maxLength={most}

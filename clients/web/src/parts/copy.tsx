@@ -11,12 +11,11 @@ import type { PageInfo } from "../gen/regard/common/v1/common_pb.ts";
 import { ListMyTextsResponse_TextSchema } from "../gen/regard/feed/v1/feed_pb.ts";
 import { GroupSchema } from "../gen/regard/groups/v1/groups_pb.ts";
 import { PasskeySchema, PersonSchema, SignedInSessionSchema } from "../gen/regard/identity/v1/identity_pb.ts";
+import type { Page } from "./pages.tsx";
 import { save } from "./save.ts";
 import { Refused } from "./states.tsx";
 
 const PAGE = 200;
-
-type Page = { size: number; token: string };
 
 /** Everything of one kind, page by page; `got` is told how many came. */
 async function all<Kind extends DescMessage>(

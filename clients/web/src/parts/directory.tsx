@@ -1,9 +1,9 @@
 /** The directory: people found by the beginnings of words of their name, function or site. */
 
 import { useLingui } from "@lingui/react/macro";
-import { useInfiniteQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { people } from "../api/calls.ts";
+import { usePages } from "./pages.tsx";
 
 /** How long typing must rest before the directory is asked, in milliseconds. */
 const REST_MS = 250;
@@ -21,14 +21,7 @@ export function useRested(text: string): string {
 /** The people found; `size` is how many a page has. Everyone for nothing typed, unless nothing should be shown then. */
 export function usePeople(typed: string, { size = 50, enabled = true }: { size?: number; enabled?: boolean } = {}) {
   const query = useRested(typed).trim();
-  const read = useInfiniteQuery({
-    queryKey: ["people", query, size],
-    queryFn: ({ pageParam }) => people.listPeople({ query, page: { size, token: pageParam } }),
-    initialPageParam: "",
-    getNextPageParam: (last) => last.page?.nextToken || undefined,
-    enabled,
-    placeholderData: (before) => before,
-  });
+  const read = usePages(["people", query, size], (page) => people.listPeople({ query, page }), { size, enabled, keeps: true });
   return { read, found: (read.data?.pages ?? []).flatMap((page) => page.people) };
 }
 

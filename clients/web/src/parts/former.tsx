@@ -1,28 +1,21 @@
 /** People whose access has ended: administrators give it back, the data protection officer erases who they were. */
 
 import { Trans } from "@lingui/react/macro";
-import { useInfiniteQuery } from "@tanstack/react-query";
 import { people } from "../api/calls.ts";
 import { readAgain } from "../app/queries.ts";
 import { Role } from "../gen/regard/common/v1/options_pb.ts";
 import { useMe } from "../pages/frame.tsx";
 import { Act } from "./act.tsx";
 import { useRested } from "./directory.tsx";
-import { Paged } from "./pages.tsx";
+import { Paged, usePages } from "./pages.tsx";
 
 /** For those two roles; others are shown nothing. `typed`: what is searched for. */
 export function Former({ typed }: { typed: string }) {
   const roles = useMe()?.roles ?? [];
   const [administers, protects] = [Role.PLATFORM_ADMINISTRATOR, Role.DATA_PROTECTION_OFFICER].map((role) => roles.includes(role));
   const query = useRested(typed).trim();
-  const read = useInfiniteQuery({
-    queryKey: ["former-people", query],
-    queryFn: ({ pageParam }) => people.listFormerPeople({ query, page: { size: 50, token: pageParam } }),
-    initialPageParam: "",
-    getNextPageParam: (last) => last.page?.nextToken || undefined,
-    enabled: administers || protects,
-    placeholderData: (before) => before,
-  });
+  const how = { size: 50, enabled: administers || protects, keeps: true };
+  const read = usePages(["former-people", query], (page) => people.listFormerPeople({ query, page }), how);
   if (!administers && !protects) return null;
   const found = (read.data?.pages ?? []).flatMap((page) => page.people);
   const changed = async () => {

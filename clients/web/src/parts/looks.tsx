@@ -1,7 +1,6 @@
 /** Accesses in several groups, newest first, each with its group. */
 
 import { Trans } from "@lingui/react/macro";
-import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import type { LedgerEntry, ListAccessesResponse, SearchAccessesResponse } from "../gen/regard/audit/v1/audit_pb.ts";
@@ -9,20 +8,13 @@ import { useMyGroups } from "../pages/frame.tsx";
 import { isPrivileged, keyOf } from "./accesses.ts";
 import { Line } from "./look.tsx";
 import { useNames } from "./names.ts";
-import { Paged } from "./pages.tsx";
+import { type Page, Paged, usePages } from "./pages.tsx";
 
-type Page = ListAccessesResponse | SearchAccessesResponse;
+type Answer = ListAccessesResponse | SearchAccessesResponse;
 
 /** Reads a list of accesses page by page; what is read is recorded, so that nothing is read again by itself. */
-export function useLooks(key: unknown[], ask: (token: string) => Promise<Page>, enabled = true) {
-  return useInfiniteQuery({
-    queryKey: key,
-    queryFn: ({ pageParam }) => ask(pageParam),
-    initialPageParam: "",
-    getNextPageParam: (last: Page) => last.page?.nextToken || undefined,
-    staleTime: Number.POSITIVE_INFINITY,
-    enabled,
-  });
+export function useLooks(key: unknown[], size: number, ask: (page: Page) => Promise<Answer>) {
+  return usePages(key, ask, { size, staleTime: Number.POSITIVE_INFINITY });
 }
 
 export function Looks({ read, empty }: { read: ReturnType<typeof useLooks>; empty: ReactNode }) {

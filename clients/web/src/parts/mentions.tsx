@@ -4,7 +4,7 @@ import { Trans } from "@lingui/react/macro";
 import { useState } from "react";
 import { usePeople } from "./directory.tsx";
 import { useNames } from "./names.ts";
-import { usePanel } from "./will-read.tsx";
+import { useReaders } from "./will-read.tsx";
 
 /** What is being typed after the last "@", at the end of the text before the caret. */
 const BEGUN = /(?:^|\s)@(\p{L}[\p{L}'’ -]{0,40})$/u;
@@ -45,9 +45,9 @@ export function Offered({ mentions, body, change }: Offer) {
 }
 
 function Candidates({ groupId, begun, choose }: { groupId: string; begun: string; choose: (one: Named) => void }) {
-  const readers = usePanel(groupId).data?.entries.filter((line) => line.readsContent) ?? [];
-  const isForAll = readers.some((line) => !line.personId && line.capacity === "colleague");
-  const ids = isForAll ? [] : [...new Set(readers.map((line) => line.personId).filter(Boolean))];
+  const { readers } = useReaders(groupId);
+  const isForAll = readers?.everyone ?? false;
+  const ids = isForAll ? [] : [...new Set(readers?.people)];
   const names = useNames(ids);
   const { found } = usePeople(begun, { size: MOST, enabled: isForAll });
   const wanted = begun.trim().toLocaleLowerCase();

@@ -1,19 +1,18 @@
 /** A post with its comments, which are read when they are asked for. */
 
 import { Plural, Trans, useLingui } from "@lingui/react/macro";
-import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { feed } from "../api/calls.ts";
 import { readAgain } from "../app/queries.ts";
 import type { Comment, Post } from "../gen/regard/feed/v1/feed_pb.ts";
 import { MemberRole } from "../gen/regard/groups/v1/rules_pb.ts";
-import { useMe, useMyGroups } from "../pages/frame.tsx";
+import { useMe, useMyGroup } from "../pages/frame.tsx";
 import { Attached } from "./attached.tsx";
 import { Composer, type Sent } from "./composer.tsx";
 import { Moment } from "./moments.tsx";
 import { useNames } from "./names.ts";
-import { Paged } from "./pages.tsx";
+import { Paged, usePages } from "./pages.tsx";
 import { Saying } from "./saying.tsx";
 
 /** `group`: its group's name, where posts of several stand together. */
@@ -67,7 +66,7 @@ export function PostCard({ post, author, group }: { post: Post; author: string; 
 /** Who is who for a text of the group, to whoever reads it. */
 function useAbout(groupId: string) {
   const me = useMe();
-  const group = useMyGroups().data?.find((one) => one.id === groupId);
+  const group = useMyGroup(groupId);
   const moderates = group?.myRole === MemberRole.MODERATOR;
   return ({ authorId, mentionedIds }: Comment | Post) => ({
     mine: authorId === me?.id,
@@ -80,12 +79,7 @@ function useAbout(groupId: string) {
 function Comments({ post, about }: { post: Post; about: ReturnType<typeof useAbout> }) {
   const { t } = useLingui();
   const key = ["comments", post.id];
-  const read = useInfiniteQuery({
-    queryKey: key,
-    queryFn: ({ pageParam }) => feed.listComments({ postId: post.id, page: { size: 50, token: pageParam } }),
-    initialPageParam: "",
-    getNextPageParam: (last) => last.page?.nextToken || undefined,
-  });
+  const read = usePages(key, (page) => feed.listComments({ postId: post.id, page }), { size: 50 });
   const comments = (read.data?.pages ?? []).flatMap((page) => page.comments);
   const names = useNames(comments.map((one) => one.authorId));
   const send = async ({ body, mentionedIds }: Sent, idempotency: string) => {

@@ -4,7 +4,7 @@
  */
 
 import { Trans, useLingui } from "@lingui/react/macro";
-import { memo, type MouseEvent, type RefObject, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
+import { createContext, memo, type MouseEvent, type RefObject, useContext, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { chat } from "../api/calls.ts";
 import type { Message } from "../gen/regard/chat/v1/chat_pb.ts";
 import { Attached } from "./attached.tsx";
@@ -38,6 +38,7 @@ export function Talk({ pages, seen, write, earlier, ...all }: Spoken) {
   const last = pages[0]?.messages[0];
   const list = usePlace(last?.id, pages.length);
   const said = useMemo(() => new Map(pages.flatMap((page) => page.messages).map((one) => [one.id, one])), [pages]);
+  const heard = useMemo(() => ({ said, names: all.names }), [said, all.names]);
   const [cameAt] = useState(last?.sequence ?? 0n);
   const firstNew = useMemo(() => oldestNew([...said.values()], seen, cameAt, all.me), [said, seen, cameAt, all.me]);
   return (
@@ -53,9 +54,9 @@ export function Talk({ pages, seen, write, earlier, ...all }: Spoken) {
             <Trans>Earlier messages</Trans>
           </button>
         )}
-        {pages
-          .map(({ messages }, at) => <Page key={at} messages={messages} said={said} firstNew={firstNew} {...all} />)
-          .reverse()}
+        <Heard value={heard}>
+          {pages.map(({ messages }, at) => <Page key={at} messages={messages} firstNew={firstNew} {...all} />).reverse()}
+        </Heard>
       </div>
       <Announced last={last} names={all.names} me={all.me} />
     </>
@@ -74,54 +75,46 @@ function skip(event: MouseEvent, write: string): void {
   document.getElementById(write)?.focus();
 }
 
+type Listened = { said: ReadonlyMap<string, Message>; names: (id: string) => string };
+
+/** All that was read, by id, and by whom: only answers look into it, so that a new message draws no other again. */
+const Heard = createContext<Listened>({ said: new Map(), names: () => "" });
+
 type Drawn = Omit<Spoken, "pages" | "seen" | "earlier" | "write"> & {
   messages: Message[];
-  said: ReadonlyMap<string, Message>;
   firstNew: string | undefined;
 };
 
-function Page({ messages, said, names, me, firstNew, closed, moderates, changed, answer }: Drawn) {
+const Page = memo(function Page({ messages, names, me, firstNew, ...all }: Drawn) {
   return (
     <div className="page">
       {messages
-        .map((one) => {
-          const replied = one.replyToId ? said.get(one.replyToId) : undefined;
-          return (
-            <Line
-              key={one.id}
-              message={one}
-              author={names(one.authorId)}
-              mine={one.authorId === me}
-              names={one.mentionedIds.includes(me ?? "")}
-              repliedBy={replied && names(replied.authorId)}
-              replied={replied?.body}
-              isNew={one.id === firstNew}
-              closed={closed}
-              moderates={moderates}
-              changed={changed}
-              answer={answer}
-            />
-          );
-        })
+        .map((one) => (
+          <Line
+            key={one.id}
+            message={one}
+            author={names(one.authorId)}
+            mine={one.authorId === me}
+            mentioned={one.mentionedIds.includes(me ?? "")}
+            isNew={one.id === firstNew}
+            {...all}
+          />
+        ))
         .reverse()}
     </div>
   );
-}
+});
 
 type Drawing = Pick<Spoken, "closed" | "moderates" | "changed" | "answer"> & {
   message: Message;
   author: string;
   mine: boolean;
   /** Whether it mentions whoever reads it. */
-  names: boolean;
-  /** What it answers, if that was read. */
-  repliedBy: string | undefined;
-  replied: string | undefined;
+  mentioned: boolean;
   isNew: boolean;
 };
 
-const Line = memo(function Line(drawn: Drawing) {
-  const { message, author, mine, names, repliedBy, replied, isNew, closed, moderates, changed, answer } = drawn;
+const Line = memo(function Line({ message, author, mine, mentioned, isNew, closed, moderates, changed, answer }: Drawing) {
   const the = { roomId: message.roomId, messageId: message.id };
   return (
     <article className={mine ? "said mine" : "said"}>
@@ -135,7 +128,7 @@ const Line = memo(function Line(drawn: Drawing) {
           <strong>
             <bdi>{author}</bdi>
           </strong>
-          {names && (
+          {mentioned && (
             <>
               {" · "}
               <Trans>mentions you</Trans>
@@ -144,18 +137,7 @@ const Line = memo(function Line(drawn: Drawing) {
         </span>{" "}
         <Moment at={message.sentAt} />
       </p>
-      {message.replyToId && (
-        <p className="answered line">
-          {repliedBy === undefined ? (
-            <Trans>Answer to an earlier message</Trans>
-          ) : (
-            <Trans>
-              Answer to <bdi>{repliedBy}</bdi>:
-            </Trans>
-          )}{" "}
-          {replied}
-        </p>
-      )}
+      {message.replyToId && <Answered id={message.replyToId} />}
       <Saying
         text={{ ...message, edited: message.editedAt !== undefined }}
         groupId={message.groupId}
@@ -178,6 +160,25 @@ const Line = memo(function Line(drawn: Drawing) {
     </article>
   );
 });
+
+/** What a message answers, if that was read. */
+function Answered({ id }: { id: string }) {
+  const { said, names } = useContext(Heard);
+  const answered = said.get(id);
+  return (
+    <p className="answered line">
+      {answered ? <AnswerTo author={names(answered.authorId)} /> : <Trans>Answer to an earlier message</Trans>} {answered?.body}
+    </p>
+  );
+}
+
+export function AnswerTo({ author }: { author: string }) {
+  return (
+    <Trans>
+      Answer to <bdi>{author}</bdi>:
+    </Trans>
+  );
+}
 
 /** Tells screen readers what others say from now on, and not what is read of before. */
 function Announced({ last, names, me }: { last: Message | undefined; names: (id: string) => string; me: string | undefined }) {

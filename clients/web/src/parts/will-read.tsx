@@ -11,22 +11,32 @@ export function usePanel(groupId: string) {
   return useQuery({ queryKey: ["panel", groupId], queryFn: () => groups.whoCanSee({ groupId }) });
 }
 
+/** Who reads what is written in the group, by the panel's lines; undefined until it is known. */
+export function useReaders(groupId: string) {
+  const panel = usePanel(groupId);
+  const readers = panel.data?.entries.filter((line) => line.readsContent);
+  return {
+    panel,
+    readers: readers && {
+      people: readers.map((line) => line.personId).filter(Boolean),
+      everyone: readers.some((line) => !line.personId && line.capacity === "colleague"),
+    },
+  };
+}
+
 /** The one line that says who will be able to read. */
 export function WillRead({ groupId }: { groupId: string }) {
-  const panel = usePanel(groupId);
+  const { panel, readers } = useReaders(groupId);
   if (panel.error) return <Refused error={panel.error} retry={() => void panel.refetch()} />;
-  const readers = panel.data?.entries.filter((line) => line.readsContent) ?? [];
-  const people = readers.filter((line) => line.personId).length;
-  const everyone = readers.some((line) => !line.personId && line.capacity === "colleague");
   return (
     <p className="will-read">
-      {!panel.data ? (
+      {!readers ? (
         <Trans>Who will be able to read this…</Trans>
-      ) : everyone ? (
+      ) : readers.everyone ? (
         <Trans>Everyone in the company will be able to read this</Trans>
       ) : (
         <Plural
-          value={people}
+          value={readers.people.length}
           one="# person will be able to read this"
           other="# people will be able to read this"
         />

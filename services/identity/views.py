@@ -154,8 +154,11 @@ def _done(event: Event, kind: AdministrativeAct.Kind, by: str, subject: str = ""
     row = insert(ADMINISTRATION).values(
         day=day, kind=int(kind), by=by, subject=subject, role=int(role), people=1, place=event.position
     )
+    # Partitions come in any order, so the first that is applied need not be the first that happened.
+    earlier = sa.case((row.excluded.place < ADMINISTRATION.c.place, row.excluded.place), else_=ADMINISTRATION.c.place)
     return row.on_conflict_do_update(
-        index_elements=["day", "kind", "by", "subject", "role"], set_={"people": ADMINISTRATION.c.people + 1}
+        index_elements=["day", "kind", "by", "subject", "role"],
+        set_={"people": ADMINISTRATION.c.people + 1, "place": earlier},
     )
 
 

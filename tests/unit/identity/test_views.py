@@ -1,15 +1,18 @@
-"""What the directory's tables hold after which events, in whichever order accounts and administrators come."""
+"""What identity's tables hold after which events, in whichever order accounts and administrators come."""
 
+from collections.abc import Callable, Sequence
 from random import Random
 
 import pytest
+import sqlalchemy as sa
 from google.protobuf.message import Message
 from regard.common.v1.common_pb2 import Sealed
 from regard.common.v1.options_pb2 import ROLE_AUDITOR, ROLE_PLATFORM_ADMINISTRATOR
 from regard.identity.v1 import events_pb2 as events
 
+from services.common.codec import Event
 from services.identity.organisation import STREAM
-from services.identity.views import METADATA, reduce
+from services.identity.views import ADMINISTRATION_METADATA, METADATA, reduce, reduce_administration
 from tests.unit.tables import History, tables
 
 SEALED = Sealed(subject="awa", key_id="1", nonce=bytes(12), ciphertext=b"sealed")
@@ -26,6 +29,7 @@ def _account(person_id: str) -> list[tuple[str, Message]]:
         (stream, events.RoleGranted(person_id=person_id, role=ROLE_AUDITOR)),
         (stream, events.ProfileCorrected(person_id=person_id, profile=SEALED)),
         (stream, events.PersonDeactivated(person_id=person_id)),
+        (stream, events.PersonErased(person_id=person_id)),
     ]
 
 
@@ -41,8 +45,15 @@ HISTORY = History.of(
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_the_order_in_which_streams_come_leaves_no_trace(seed: int) -> None:
-    with tables(METADATA, reduce) as expected, tables(METADATA, reduce) as view:
+@pytest.mark.parametrize(
+    ("metadata", "reducer"),
+    [(METADATA, reduce), (ADMINISTRATION_METADATA, reduce_administration)],
+    ids=["people", "administration"],
+)
+def test_the_order_in_which_streams_come_leaves_no_trace(
+    metadata: sa.MetaData, reducer: Callable[[Event], Sequence[sa.Executable]], seed: int
+) -> None:
+    with tables(metadata, reducer) as expected, tables(metadata, reducer) as view:
         expected.given(HISTORY)
         view.given(HISTORY.interleaved(Random(seed)))
-        assert view.everything(METADATA) == expected.everything(METADATA)
+        assert view.everything(metadata) == expected.everything(metadata)
